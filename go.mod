@@ -1,0 +1,3 @@
+module github.com/jotsuite/jot
+
+go 1.26

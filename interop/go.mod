@@ -1,0 +1,7 @@
+module github.com/jotsuite/jot/interop
+
+go 1.26
+
+require github.com/jotsuite/jot v0.0.0
+
+replace github.com/jotsuite/jot => ..
