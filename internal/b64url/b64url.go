@@ -1,14 +1,172 @@
-// Package b64url is base64url without padding, canonical only (RFC 7515, Section 2).
+// Package b64url is the base64url of JOSE: the URL alphabet without padding, and
+// only the one canonical encoding of each byte string (RFC 7515, Section 2).
+//
+// The decoder refuses what encoding/base64 lets pass: CR and LF, and, outside its
+// strict mode, trailing bits that are not zero. Two texts never decode to the same
+// bytes, so a decoded text that is encoded again is the same text.
+//
+// [AppendDecode] and [AppendEncode] work in the caller's buffer and allocate only
+// when it is too small. Look-ups are not constant in time; what a memory cache
+// betrays about a private key's text is out of scope, as it is for encoding/json.
 package b64url
 
-import "github.com/jotsuite/jot/internal/fault"
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
 
-// ErrEncoding is every refusal of this package.
-var ErrEncoding error = fault.New("token.encoding", "RFC 7515, Section 2", "not canonical base64url")
+	"github.com/jotsuite/jot/internal/alias"
+	"github.com/jotsuite/jot/internal/fault"
+)
 
-func EncodedLen(n int) int                                { panic("skeleton") }
-func DecodedLen(n int) (int, error)                       { panic("skeleton") }
-func AppendEncode(dst, src []byte) []byte                 { panic("skeleton") }
-func AppendDecode(dst []byte, src []byte) ([]byte, error) { panic("skeleton") }
-func DecodeString(s string) ([]byte, error)               { panic("skeleton") }
-func EncodeToString(b []byte) string                      { panic("skeleton") }
+var errEncoding = fault.New("token.encoding", "RFC 7515, Section 2", "not canonical base64url")
+
+// ErrEncoding is the refusal of text that is not canonical base64url: a character
+// outside the alphabet, an impossible length, trailing bits that are not zero.
+var ErrEncoding error = errEncoding
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// bad marks a character outside the alphabet; it lies above the 24 bits of four characters.
+const bad = 1 << 31
+
+// A decoding table gives a character's six bits, already shifted to where the
+// character stands among four.
+type table [256]uint32
+
+var (
+	dec0 = newTable(18)
+	dec1 = newTable(12)
+	dec2 = newTable(6)
+	dec3 = newTable(0)
+	enc  = newPairs()
+)
+
+func newTable(shift uint) (t table) {
+	for i := range t {
+		t[i] = bad
+	}
+	for i := range alphabet {
+		t[alphabet[i]] = uint32(i) << shift
+	}
+	return t
+}
+
+// newPairs gives for twelve bits their two characters, the first in the low byte.
+func newPairs() (t [4096]uint16) {
+	for i := range t {
+		t[i] = uint16(alphabet[i>>6]) | uint16(alphabet[i&63])<<8
+	}
+	return t
+}
+
+// EncodedLen returns the length of the text that encodes n bytes.
+func EncodedLen(n int) int { return n/3*4 + (n%3*8+5)/6 }
+
+// DecodedLen returns the number of bytes that n characters encode. Of a length that
+// leaves one character over, no text is an encoding: that is [ErrEncoding].
+func DecodedLen(n int) (int, error) {
+	if n%4 == 1 {
+		return 0, errEncoding.With("impossible length " + strconv.Itoa(n))
+	}
+	return n/4*3 + n%4*3/4, nil
+}
+
+// AppendEncode appends the text of src to dst. The two must not overlap.
+func AppendEncode(dst, src []byte) []byte {
+	n := EncodedLen(len(src))
+	all := slices.Grow(dst, n)[:len(dst)+n]
+	out := all[len(dst):]
+	for len(src) >= 8 && len(out) >= 8 {
+		v := binary.BigEndian.Uint64(src)
+		binary.LittleEndian.PutUint64(out, uint64(enc[v>>52])|
+			uint64(enc[v>>40&0xfff])<<16|
+			uint64(enc[v>>28&0xfff])<<32|
+			uint64(enc[v>>16&0xfff])<<48)
+		src, out = src[6:], out[8:]
+	}
+	for len(src) >= 3 {
+		v := uint(src[0])<<16 | uint(src[1])<<8 | uint(src[2])
+		binary.LittleEndian.PutUint16(out, enc[v>>12])
+		binary.LittleEndian.PutUint16(out[2:], enc[v&0xfff])
+		src, out = src[3:], out[4:]
+	}
+	switch len(src) {
+	case 1:
+		binary.LittleEndian.PutUint16(out, enc[uint(src[0])<<4])
+	case 2:
+		v := uint(src[0])<<10 | uint(src[1])<<2
+		binary.LittleEndian.PutUint16(out, enc[v>>6])
+		out[2] = alphabet[v&63]
+	}
+	return all
+}
+
+// AppendDecode appends the bytes that src encodes to dst. Text that is not canonical
+// is [ErrEncoding], with the offset of what is wrong; dst is then returned as it came.
+// dst and src must not overlap.
+func AppendDecode(dst, src []byte) ([]byte, error) {
+	n, err := DecodedLen(len(src))
+	if err != nil {
+		return dst, err
+	}
+	all := slices.Grow(dst, n)[:len(dst)+n]
+	out, in := all[len(dst):], src
+	for len(in) >= 8 && len(out) >= 8 {
+		c := binary.LittleEndian.Uint64(in)
+		hi := dec0[byte(c)] | dec1[byte(c>>8)] | dec2[byte(c>>16)] | dec3[byte(c>>24)]
+		lo := dec0[byte(c>>32)] | dec1[byte(c>>40)] | dec2[byte(c>>48)] | dec3[byte(c>>56)]
+		if (hi|lo)&bad != 0 {
+			return dst, refuse(src)
+		}
+		// Two bytes more than the six are written: the next round puts its own there.
+		binary.BigEndian.PutUint64(out, uint64(hi)<<40|uint64(lo)<<16)
+		in, out = in[8:], out[6:]
+	}
+	for len(in) >= 4 {
+		v := dec0[in[0]] | dec1[in[1]] | dec2[in[2]] | dec3[in[3]]
+		if v&bad != 0 {
+			return dst, refuse(src)
+		}
+		out[0], out[1], out[2] = byte(v>>16), byte(v>>8), byte(v)
+		in, out = in[4:], out[3:]
+	}
+	switch len(in) {
+	case 2:
+		v := dec0[in[0]] | dec1[in[1]]
+		if v&(bad|0xffff) != 0 {
+			return dst, refuse(src)
+		}
+		out[0] = byte(v >> 16)
+	case 3:
+		v := dec0[in[0]] | dec1[in[1]] | dec2[in[2]]
+		if v&(bad|0xff) != 0 {
+			return dst, refuse(src)
+		}
+		out[0], out[1] = byte(v>>16), byte(v>>8)
+	}
+	return all, nil
+}
+
+// refuse says where src stops being canonical base64url: at the first character
+// outside the alphabet, else at the last, whose trailing bits are not zero.
+func refuse(src []byte) error {
+	for i, c := range src {
+		if dec3[c] == bad {
+			return errEncoding.With("character outside the alphabet at byte " + strconv.Itoa(i))
+		}
+	}
+	return errEncoding.With("trailing bits at byte " + strconv.Itoa(len(src)-1))
+}
+
+// DecodeString returns the bytes that s encodes, or [ErrEncoding].
+func DecodeString(s string) ([]byte, error) {
+	b, err := AppendDecode(nil, alias.Bytes(s))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// EncodeToString returns the text of b.
+func EncodeToString(b []byte) string { return alias.String(AppendEncode(nil, b)) }
