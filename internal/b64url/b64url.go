@@ -30,30 +30,27 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 // bad marks a character outside the alphabet; it lies above the 24 bits of four characters.
 const bad = 1 << 31
 
-// A decoding table gives a character's six bits, already shifted to where the
-// character stands among four.
-type table [256]uint32
-
 var (
-	dec0 = newTable(18)
-	dec1 = newTable(12)
-	dec2 = newTable(6)
-	dec3 = newTable(0)
-	enc  = newPairs()
+	decoding = newDecoding()
+	encoding = newEncoding()
 )
 
-func newTable(shift uint) (t table) {
-	for i := range t {
-		t[i] = bad
-	}
-	for i := range alphabet {
-		t[alphabet[i]] = uint32(i) << shift
+// newDecoding gives for each of four places, and for each character there, its six
+// bits, already shifted to where they belong.
+func newDecoding() (t [4][256]uint32) {
+	for place := range t {
+		for c := range t[place] {
+			t[place][c] = bad
+		}
+		for i := range alphabet {
+			t[place][alphabet[i]] = uint32(i) << (18 - 6*place)
+		}
 	}
 	return t
 }
 
-// newPairs gives for twelve bits their two characters, the first in the low byte.
-func newPairs() (t [4096]uint16) {
+// newEncoding gives for twelve bits their two characters, the first in the low byte.
+func newEncoding() (t [4096]uint16) {
 	for i := range t {
 		t[i] = uint16(alphabet[i>>6]) | uint16(alphabet[i&63])<<8
 	}
@@ -77,26 +74,27 @@ func AppendEncode(dst, src []byte) []byte {
 	n := EncodedLen(len(src))
 	all := slices.Grow(dst, n)[:len(dst)+n]
 	out := all[len(dst):]
+	e := &encoding
 	for len(src) >= 8 && len(out) >= 8 {
 		v := binary.BigEndian.Uint64(src)
-		binary.LittleEndian.PutUint64(out, uint64(enc[v>>52])|
-			uint64(enc[v>>40&0xfff])<<16|
-			uint64(enc[v>>28&0xfff])<<32|
-			uint64(enc[v>>16&0xfff])<<48)
+		binary.LittleEndian.PutUint64(out, uint64(e[v>>52])|
+			uint64(e[v>>40&0xfff])<<16|
+			uint64(e[v>>28&0xfff])<<32|
+			uint64(e[v>>16&0xfff])<<48)
 		src, out = src[6:], out[8:]
 	}
 	for len(src) >= 3 {
 		v := uint(src[0])<<16 | uint(src[1])<<8 | uint(src[2])
-		binary.LittleEndian.PutUint16(out, enc[v>>12])
-		binary.LittleEndian.PutUint16(out[2:], enc[v&0xfff])
+		binary.LittleEndian.PutUint16(out, e[v>>12])
+		binary.LittleEndian.PutUint16(out[2:], e[v&0xfff])
 		src, out = src[3:], out[4:]
 	}
 	switch len(src) {
 	case 1:
-		binary.LittleEndian.PutUint16(out, enc[uint(src[0])<<4])
+		binary.LittleEndian.PutUint16(out, e[uint(src[0])<<4])
 	case 2:
 		v := uint(src[0])<<10 | uint(src[1])<<2
-		binary.LittleEndian.PutUint16(out, enc[v>>6])
+		binary.LittleEndian.PutUint16(out, e[v>>6])
 		out[2] = alphabet[v&63]
 	}
 	return all
@@ -112,19 +110,23 @@ func AppendDecode(dst, src []byte) ([]byte, error) {
 	}
 	all := slices.Grow(dst, n)[:len(dst)+n]
 	out, in := all[len(dst):], src
-	for len(in) >= 8 && len(out) >= 8 {
-		c := binary.LittleEndian.Uint64(in)
-		hi := dec0[byte(c)] | dec1[byte(c>>8)] | dec2[byte(c>>16)] | dec3[byte(c>>24)]
-		lo := dec0[byte(c>>32)] | dec1[byte(c>>40)] | dec2[byte(c>>48)] | dec3[byte(c>>56)]
+	d := &decoding
+	i, o := 0, 0
+	for i+8 <= len(in) && o+8 <= len(out) {
+		c := binary.LittleEndian.Uint64(in[i : i+8])
+		hi := d[0][byte(c)] | d[1][byte(c>>8)] | d[2][byte(c>>16)] | d[3][byte(c>>24)]
+		lo := d[0][byte(c>>32)] | d[1][byte(c>>40)] | d[2][byte(c>>48)] | d[3][byte(c>>56)]
 		if (hi|lo)&bad != 0 {
 			return dst, refuse(src)
 		}
 		// Two bytes more than the six are written: the next round puts its own there.
-		binary.BigEndian.PutUint64(out, uint64(hi)<<40|uint64(lo)<<16)
-		in, out = in[8:], out[6:]
+		binary.BigEndian.PutUint64(out[o:o+8], uint64(hi)<<40|uint64(lo)<<16)
+		i += 8
+		o += 6
 	}
+	in, out = in[i:], out[o:]
 	for len(in) >= 4 {
-		v := dec0[in[0]] | dec1[in[1]] | dec2[in[2]] | dec3[in[3]]
+		v := d[0][in[0]] | d[1][in[1]] | d[2][in[2]] | d[3][in[3]]
 		if v&bad != 0 {
 			return dst, refuse(src)
 		}
@@ -133,13 +135,13 @@ func AppendDecode(dst, src []byte) ([]byte, error) {
 	}
 	switch len(in) {
 	case 2:
-		v := dec0[in[0]] | dec1[in[1]]
+		v := d[0][in[0]] | d[1][in[1]]
 		if v&(bad|0xffff) != 0 {
 			return dst, refuse(src)
 		}
 		out[0] = byte(v >> 16)
 	case 3:
-		v := dec0[in[0]] | dec1[in[1]] | dec2[in[2]]
+		v := d[0][in[0]] | d[1][in[1]] | d[2][in[2]]
 		if v&(bad|0xff) != 0 {
 			return dst, refuse(src)
 		}
@@ -152,7 +154,7 @@ func AppendDecode(dst, src []byte) ([]byte, error) {
 // outside the alphabet, else at the last, whose trailing bits are not zero.
 func refuse(src []byte) error {
 	for i, c := range src {
-		if dec3[c] == bad {
+		if decoding[3][c] == bad {
 			return errEncoding.With("character outside the alphabet at byte " + strconv.Itoa(i))
 		}
 	}
