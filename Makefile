@@ -1,0 +1,117 @@
+# make test is all that a change must pass; it installs what it lacks.
+# Other targets: make help.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+GO          ?= go
+GO_MINIMUM  := 1.26
+MODULES     := . cmd/jot interop tools
+PLATFORMS   := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+
+# For make fuzz: the time of each target, the processes of one target, and which
+# targets, as a regular expression.
+FUZZTIME     ?= 10m
+FUZZPARALLEL ?= 2
+FUZZ         ?= .
+# How many of the inputs that a target found most lately are kept as its seeds.
+FUZZKEEP     ?= 20
+# For make bench.
+BENCH        ?= .
+BENCHTIME    ?= 1s
+BENCHCOUNT   ?= 6
+# For make mutate: flags of the program, such as -pkg internal/b64url.
+MUTATE       ?=
+
+# A module is tested as it is published, without the workspace.
+export GOWORK := off
+TOOL = $(GO) -C tools tool
+
+.PHONY: help test tools gofumpt vet platforms race 386 fips fuzz mutate bench fmt
+
+help: ## print this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
+
+test: tools gofumpt vet platforms 386 fips race ## everything that a change must pass
+
+tools: ## check for Go, git and a C compiler (which the race detector needs)
+	@command -v $(GO) >/dev/null || { echo "error: there is no '$(GO)' command; install Go $(GO_MINIMUM) or newer (go.dev/doc/install)" >&2; exit 1; }
+	@have=$$(GOTOOLCHAIN=local $(GO) env GOVERSION); have=$${have#go}; \
+	if [ "$$(printf '%s\n' $(GO_MINIMUM) "$${have%%[-r ]*}" | sort -V | head -n 1)" != $(GO_MINIMUM) ]; then \
+		echo "error: Go $(GO_MINIMUM) or newer is needed, this is $$have" >&2; \
+		exit 1; \
+	fi
+	@if ! $(GO) env CC | xargs -I{} sh -c 'command -v {}' >/dev/null; then \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; \
+		else \
+			echo "error: the race detector needs a C compiler: install gcc (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install)" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+gofumpt: ## list files that make fmt would change
+	@echo "== gofumpt"
+	@files=$$($(TOOL) gofumpt -l ..); \
+	if [ -n "$$files" ]; then echo "error: these files are not formatted; make fmt does it:" >&2; echo "$$files" >&2; exit 1; fi
+
+vet: ## go vet and staticcheck for every module
+	@$(TOOL) -n staticcheck >/dev/null
+	@for m in $(MODULES); do \
+		echo "== vet, staticcheck: $$m"; \
+		(cd $$m && $(GO) vet ./... && "$$($(GO) -C $(CURDIR)/tools tool -n staticcheck)" ./...); \
+	done
+
+platforms: ## vet the library and build the command for every platform
+	@for p in $(PLATFORMS); do \
+		echo "== vet, build: $$p"; \
+		export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; \
+		$(GO) vet ./...; \
+		$(GO) -C cmd/jot build -buildvcs=false -o /dev/null .; \
+	done
+
+race: ## the tests of every module, with the race detector
+	@for m in $(MODULES); do \
+		echo "== test -race: $$m"; \
+		(cd $$m && $(GO) test -race ./...); \
+	done
+
+386: ## the library's tests on a 32-bit machine
+	@echo "== test, GOARCH=386"
+	@if [ "$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH)" = linux/amd64 ] && GOARCH=386 CGO_ENABLED=0 $(GO) test -run '^$$' ./internal/alias >/dev/null 2>&1; then \
+		GOARCH=386 CGO_ENABLED=0 $(GO) test ./...; \
+	else \
+		echo "this machine does not run 32-bit programs: the tests are compiled and not run"; \
+		GOOS=linux GOARCH=386 CGO_ENABLED=0 $(GO) vet ./...; \
+	fi
+
+fips: ## the library's tests in FIPS 140-3 mode
+	@echo "== test, GODEBUG=fips140=on"
+	@GODEBUG=fips140=on $(GO) test ./...
+
+fuzz: ## each fuzz target for FUZZTIME, one after the other; the last FUZZKEEP finds become seeds
+	@for m in $(MODULES); do \
+		for p in $$(cd $$m && $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \
+			for f in $$(cd $$m && { $(GO) test -list '^Fuzz' $$p | grep -E '^Fuzz' | grep -E '$(FUZZ)' || true; }); do \
+				echo "== fuzz $$p $$f for $(FUZZTIME)"; \
+				(cd $$m && $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -parallel $(FUZZPARALLEL) $$p; \
+				seeds=$$($(GO) list -f '{{.Dir}}' $$p)/testdata/fuzz/$$f; \
+				found=$$($(GO) env GOCACHE)/fuzz/$$p/$$f; \
+				if [ -d "$$found" ]; then \
+					mkdir -p "$$seeds"; \
+					(cd "$$found" && find . -type f -size -9 -exec ls -t {} + | sed -n '1,$(FUZZKEEP)p' | while read -r s; do cp "$$s" "$$seeds/"; done); \
+				fi); \
+			done; \
+		done; \
+	done
+
+mutate: ## take away each line that enforces a rule in turn, and see that a test fails
+	@$(GO) -C tools run ./mutate -root .. $(MUTATE)
+
+bench: ## the benchmarks beside the peers and the bare primitives
+	@$(GO) -C interop test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./bench/...
+
+fmt: ## format every module
+	@$(TOOL) gofumpt -w ..
