@@ -1,0 +1,185 @@
+package jot_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// blocks returns the fenced blocks of a language in a Markdown text.
+func blocks(text, lang string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+lang+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+// TestReadmeSnippets holds that what README.md shows compiles and runs: each
+// block stands in an example of readme_test.go.
+func TestReadmeSnippets(t *testing.T) {
+	nested(t)
+	code := strings.ReplaceAll(read(t, "readme_test.go"), "\n\t", "\n")
+	snippets := blocks(read(t, "README.md"), "go")
+	if len(snippets) == 0 {
+		t.Error("README.md shows no code")
+	}
+	for _, s := range snippets {
+		if !strings.Contains(code, "\n"+s) {
+			t.Errorf("this is in no example of readme_test.go:\n%s", s)
+		}
+	}
+}
+
+// TestReadmeCommands runs what README.md says to run, as it is printed.
+func TestReadmeCommands(t *testing.T) {
+	nested(t)
+	if testing.Short() || strings.Contains(os.Getenv("GODEBUG"), "fips140") || runtime.GOARCH == "386" {
+		t.Skip("once is enough")
+	}
+	commands := strings.Split(strings.Join(blocks(read(t, "README.md"), "sh"), ""), "\n")
+	ran := 0
+	for _, c := range commands {
+		args, ok := strings.CutPrefix(c, "go run ./cmd/jot ")
+		if !ok {
+			continue
+		}
+		ran++
+		cmd := exec.Command("go", append([]string{"run", "./cmd/jot"}, strings.Fields(args)...)...)
+		for _, kv := range os.Environ() {
+			if !strings.HasPrefix(kv, "GOWORK=") {
+				cmd.Env = append(cmd.Env, kv)
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%s: %v\n%s%s", c, err, stdout.String(), stderr.String())
+		}
+		if !strings.Contains(stdout.String(), "Jane Doe") {
+			t.Errorf("%s: the claims are not printed:\n%s", c, stdout.String())
+		}
+	}
+	if ran < 2 {
+		t.Errorf("README.md has %d commands to run", ran)
+	}
+}
+
+// TestLinks holds that every relative link of the documents leads somewhere.
+func TestLinks(t *testing.T) {
+	nested(t)
+	docs, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range docs {
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(read(t, name), -1) {
+			if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, m[1])
+			}
+		}
+	}
+}
+
+// TestDiagram holds that every folder in the diagram of ARCHITECTURE.md exists,
+// and that every package with code is in the text.
+func TestDiagram(t *testing.T) {
+	text := read(t, "ARCHITECTURE.md")
+	for _, m := range regexp.MustCompile(`(?m)(?:^  |│ )((?:internal|jose|cmd)/[a-z0-9]+|lint|interop)\b`).FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
+			t.Errorf("the diagram has %s, which is not there", m[1])
+		}
+	}
+	for folder := range library(t) {
+		if folder != "" && !strings.Contains(text, folder) {
+			t.Errorf("ARCHITECTURE.md does not know %s", folder)
+		}
+	}
+}
+
+// TestSpecs holds that every test that SPECS.md names exists.
+func TestSpecs(t *testing.T) {
+	nested(t)
+	rows, open := 0, 0
+	for i, line := range strings.Split(read(t, "SPECS.md"), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || strings.HasPrefix(cells[1], "--") || strings.TrimSpace(cells[1]) == "section" {
+			continue
+		}
+		rows++
+		shown := strings.TrimSpace(cells[3])
+		if strings.HasPrefix(shown, "not yet") {
+			open++
+			continue
+		}
+		names := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(shown, -1)
+		if len(names) == 0 {
+			t.Errorf("SPECS.md:%d names no test and does not say \"not yet\"", i+1)
+		}
+		for _, n := range names {
+			if why := noSuchTest(t, n[1]); why != "" {
+				t.Errorf("SPECS.md:%d: %s: %s", i+1, n[1], why)
+			}
+		}
+	}
+	if rows == 0 {
+		t.Error("SPECS.md has no rows")
+	}
+	t.Logf("%d rows, %d of them not yet", rows, open)
+}
+
+// noSuchTest looks for a test named as "folder TestName" or "folder TestName/sub".
+func noSuchTest(t *testing.T, name string) string {
+	t.Helper()
+	folder, test, ok := strings.Cut(name, " ")
+	if !ok {
+		return "a folder and the name of a test are wanted"
+	}
+	test, sub, _ := strings.Cut(test, "/")
+	files, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*_test.go"))
+	if err != nil || len(files) == 0 {
+		return "there are no tests in " + folder
+	}
+	found, foundSub := false, sub == ""
+	for _, f := range files {
+		text := read(t, f)
+		found = found || strings.Contains(text, "func "+test+"(")
+		foundSub = foundSub || strings.Contains(text, `"`+sub)
+	}
+	switch {
+	case !found:
+		return "there is no such test"
+	case !foundSub && !inCatalogue(t, sub):
+		return "there is no such subtest"
+	}
+	return ""
+}
+
+// inCatalogue reports whether the catalogue of attacks has an entry of that name.
+func inCatalogue(t *testing.T, sub string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("internal", "attack", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.Contains(read(t, f), `"`+sub) {
+			return true
+		}
+	}
+	return false
+}
