@@ -1,59 +1,239 @@
 // Package strictjson reads and writes the JSON of tokens, keys and headers.
+//
+// A [Decoder] reads one document in one pass, straight into a Go value, by a plan
+// made once per type; an [Encoder] writes by such a plan. [Unmarshal] is for values
+// whose type is known only at run time, [Object] hands out the members of an object,
+// [Scan] finds one string, [Valid] only checks.
+//
+// All readers enforce the same rules. The document is one JSON value of RFC 8259
+// with nothing behind it, in UTF-8 without a byte order mark. A member name that
+// occurs twice in an object, after escapes are undone, is refused at any depth, in
+// skipped values too; so is a lone surrogate. [Limits] bound size, depth and count.
+// Noncharacters, which RFC 7493 forbids as well, pass.
+//
+// Types decode as in encoding/json with these differences:
+//   - Member names match exactly; case is never folded.
+//   - null is refused unless the type has a nil: pointers, maps, slices, interfaces.
+//   - A number in an any is a [json.Number]; one that a numeric type cannot hold
+//     exactly is refused, save that floats round fractions. 1.0 and 1E3 are integers.
+//   - A field with the option inline merges the members of its struct into those of
+//     its parent. An inline map takes every member that no field takes. Two inlined
+//     structs, or one and its parent, that take the same member are a [*ConflictError].
+//   - A [time.Time] with the option format:unix is a NumericDate of RFC 7519, Section 2;
+//     digits below the nanosecond are dropped. A []string with the option
+//     format:oneormany stands as a plain string where it has one element, as `aud` does.
+//   - Array elements and pointers are made anew, never merged into what was there.
+//
+// Strings without escapes, names and raw values share the memory of the document:
+// whoever decodes gives it up. On an error the target holds an unspecified part.
 package strictjson
 
-import "github.com/jotsuite/jot/internal/fault"
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strconv"
 
-// The refusals. Each error derived from one carries the byte offset, never the data.
-var (
-	ErrSyntax    error = fault.New("json.syntax", "RFC 8259, Section 2", "not JSON")
-	ErrDuplicate error = fault.New("json.duplicate", "RFC 7515, Section 4", "a member name occurs twice")
-	ErrUTF8      error = fault.New("json.utf8", "RFC 8259, Section 8.1", "not UTF-8")
-	ErrSurrogate error = fault.New("json.surrogate", "RFC 7493, Section 2.1", "a lone surrogate")
-	ErrTrailing  error = fault.New("json.trailing", "RFC 8259, Section 2", "data after the JSON value")
-	ErrDepth     error = fault.New("json.depth", "RFC 8259, Section 9", "nested too deeply")
-	ErrLimit     error = fault.New("json.limit", "RFC 8259, Section 9", "a limit is exceeded")
-	ErrType      error = fault.New("json.type", "RFC 8259, Section 3", "a value of another type is due")
-	ErrNumber    error = fault.New("json.number", "RFC 8259, Section 6", "a number that cannot be represented exactly")
+	"github.com/jotsuite/jot/internal/fault"
 )
+
+var (
+	errSyntax    = fault.New("json.syntax", "RFC 8259, Section 2", "not JSON")
+	errDuplicate = fault.New("json.duplicate", "RFC 7515, Section 4", "a member name occurs twice")
+	errUTF8      = fault.New("json.utf8", "RFC 8259, Section 8.1", "not UTF-8")
+	errSurrogate = fault.New("json.surrogate", "RFC 7493, Section 2.1", "a lone surrogate")
+	errTrailing  = fault.New("json.trailing", "RFC 8259, Section 2", "data behind the JSON value")
+	errDepth     = fault.New("json.depth", "RFC 8259, Section 9", "nested too deeply")
+	errLimit     = fault.New("json.limit", "RFC 8259, Section 9", "a limit is exceeded")
+	errType      = fault.New("json.type", "RFC 8259, Section 3", "a value of another type is due")
+	errNumber    = fault.New("json.number", "RFC 8259, Section 6", "a number that cannot be held exactly")
+)
+
+// The refusals, for errors.Is.
+var (
+	ErrSyntax    error = errSyntax    // outside the grammar
+	ErrDuplicate error = errDuplicate // one name twice in an object
+	ErrUTF8      error = errUTF8      // bytes that are not UTF-8, in either direction
+	ErrSurrogate error = errSurrogate // an escape that is half a character
+	ErrTrailing  error = errTrailing  // anything but white space behind the value
+	ErrDepth     error = errDepth     // more nesting than Limits.Depth
+	ErrLimit     error = errLimit     // another of the Limits
+	ErrType      error = errType      // JSON of the wrong type for the Go type
+	ErrNumber    error = errNumber    // overflow, or digits that would be lost
+)
+
+// Error is a refusal of a document. It never holds anything of the data.
+type Error struct {
+	Offset int    // where in the document, in bytes
+	Member string // the outermost struct field's name that was being decoded, or ""
+
+	rule  *fault.Error
+	cause error // of a type's own UnmarshalJSON or UnmarshalText
+}
+
+// Error returns the rule that is broken, and where. A cause is not printed: it may quote the data.
+func (e *Error) Error() string {
+	s := e.rule.Error() + " at byte " + strconv.Itoa(e.Offset)
+	if e.Member != "" {
+		s += " in " + strconv.Quote(e.Member)
+	}
+	return s
+}
+
+// Code returns the stable code: of the cause, where it has one, else of the rule.
+func (e *Error) Code() string {
+	if c := fault.CodeOf(e.cause); c != "" {
+		return c
+	}
+	return e.rule.Code()
+}
+
+// Spec returns the clause that is enforced.
+func (e *Error) Spec() string {
+	if c, ok := errors.AsType[*fault.Error](e.cause); ok {
+		return c.Spec()
+	}
+	return e.rule.Spec()
+}
+
+// Unwrap returns the cause, if there is one, and the sentinel.
+func (e *Error) Unwrap() []error {
+	if e.cause != nil {
+		return []error{e.cause, e.rule}
+	}
+	return []error{e.rule}
+}
+
+// ConflictError says that two merged structs of a type take the same member.
+// [NewDecoder] and [NewEncoder] return it.
+type ConflictError struct{ Name string }
+
+func (e *ConflictError) Error() string {
+	return "strictjson: two fields of one object are named " + strconv.Quote(e.Name)
+}
 
 // Limits bounds what a document may cost. A zero field means its default.
 type Limits struct {
-	Bytes   int // longest document; default 1 MiB
-	Depth   int // deepest nesting of objects and arrays; default 32, never above 10,000
-	Members int // most object members and array elements in all; default 4000
-	Number  int // longest number in characters; default 64
-	Name    int // longest member name in bytes as written; default 1024
+	Bytes   int // length of the document; default 1 MiB
+	Depth   int // nesting of objects and arrays; default 32, at most 10,000
+	Members int // members of all objects and elements of all arrays together; default 4000
+	Number  int // characters of a number; default 64
+	Name    int // bytes of a member name as it is written; default 1024
 }
 
-// ConflictError says that two merged structs of a type take the same member. NewDecoder and NewEncoder return it.
-type ConflictError struct{ Name string }
+const (
+	defaultBytes   = 1 << 20
+	defaultDepth   = 32
+	defaultMembers = 4000
+	defaultNumber  = 64
+	defaultName    = 1024
 
-func (e *ConflictError) Error() string { return "strictjson: two fields take one member: " + e.Name }
+	// maxDepth keeps the stack small whatever a caller asks for: readers recurse.
+	maxDepth = 10_000
+)
 
-func Valid(data []byte, l Limits) error            { panic("skeleton") }
-func Unmarshal(data []byte, v any, l Limits) error { panic("skeleton") }
+// Valid checks a whole document against every rule of this package.
+func Valid(data []byte, l Limits) error {
+	var p parser
+	p.names = p.room[:0]
+	if i := p.begin(data, l); i >= 0 {
+		p.end(p.skip(i))
+	}
+	return p.result()
+}
 
-// Object calls f for each member of the object that data holds, in order.
-func Object(data []byte, l Limits, f func(name string, raw []byte) error) error { panic("skeleton") }
+// Decoder decodes documents into T by a plan made once. It is immutable and safe
+// for concurrent use.
+type Decoder[T any] struct{ plan *plan }
 
-// Scan returns the top-level string member called name.
-func Scan(data []byte, name string) (string, bool, error) { panic("skeleton") }
+// NewDecoder makes the plan for T. It refuses a type that has no JSON, and inlined
+// structs that collide (see [ConflictError]).
+func NewDecoder[T any]() (*Decoder[T], error) {
+	p, err := newPlan(reflect.TypeFor[T](), reading)
+	if err != nil {
+		return nil, err
+	}
+	return &Decoder[T]{p}, nil
+}
 
-// Decoder decodes into T by a plan computed once.
-type Decoder[T any] struct{ _ [0]T }
+// Decode reads data into v, and afterwards data belongs to v. Fields whose member is
+// absent stay as they are.
+func (d *Decoder[T]) Decode(data []byte, v *T, l Limits) error {
+	var p parser
+	p.names = p.room[:0]
+	if i := p.begin(data, l); i >= 0 {
+		p.end(p.value(i, d.plan, pointer(v)))
+	}
+	return p.result()
+}
 
-func NewDecoder[T any]() (*Decoder[T], error)                  { panic("skeleton") }
-func (d *Decoder[T]) Decode(data []byte, v *T, l Limits) error { panic("skeleton") }
+// Names returns the member names that fields of T take, in the order of the fields.
+func (d *Decoder[T]) Names() []string { return d.plan.names() }
 
-// Names returns the member names that fields of T take.
-func (d *Decoder[T]) Names() []string { panic("skeleton") }
+// Unmarshal is [Decoder.Decode] for a non-nil pointer of any type.
+func Unmarshal(data []byte, v any, l Limits) error {
+	r := reflect.ValueOf(v)
+	if r.Kind() != reflect.Pointer || r.IsNil() {
+		return &json.InvalidUnmarshalError{Type: reflect.TypeOf(v)}
+	}
+	pl, err := cachedPlan(r.Type().Elem(), reading)
+	if err != nil {
+		return err
+	}
+	var p parser
+	p.names = p.room[:0]
+	if i := p.begin(data, l); i >= 0 {
+		p.end(p.value(i, pl, r.UnsafePointer()))
+	}
+	return p.result()
+}
 
-// Encoder encodes T by a plan computed once. Tags: name, omitempty, omitzero, string, inline, "-",
-// format:unix (time.Time as NumericDate), format:oneormany ([]string as one string where it has one element, both ways).
-type Encoder[T any] struct{ _ [0]T }
+// Object calls f for each member of the object that data is, in their order, with its
+// name and the value as it is written; both share data's memory. Each value is checked
+// before f sees it. An error of f ends the reading and is returned as it is. What
+// follows the last call may still be refused: act on the members after Object returns.
+func Object(data []byte, l Limits, f func(name string, raw []byte) error) error {
+	var p parser
+	p.names = p.room[:0]
+	i := p.begin(data, l)
+	if i < 0 {
+		return p.err
+	}
+	var failed error
+	p.end(p.object(i, func(name string, i int) int {
+		j := p.skip(i)
+		if j >= 0 {
+			if failed = f(name, data[i:j:j]); failed != nil {
+				return -1
+			}
+		}
+		return j
+	}))
+	if failed != nil {
+		return failed
+	}
+	return p.result()
+}
 
-func NewEncoder[T any]() (*Encoder[T], error)                 { panic("skeleton") }
-func (e *Encoder[T]) Append(dst []byte, v *T) ([]byte, error) { panic("skeleton") }
-
-// Names returns the member names that fields of T write.
-func (e *Encoder[T]) Names() []string { panic("skeleton") }
+// Scan returns the string that the top-level member called name is, and whether there
+// is one. It checks the whole document at the default [Limits]. A member of that name
+// that is no string is [ErrType].
+func Scan(data []byte, name string) (string, bool, error) {
+	var p parser
+	p.names = p.room[:0]
+	var found string
+	var ok bool
+	if i := p.begin(data, Limits{}); i >= 0 {
+		p.end(p.object(i, func(n string, i int) int {
+			if n != name {
+				return p.skip(i)
+			}
+			ok = true
+			return p.text(i, &found)
+		}))
+	}
+	if p.err != nil {
+		return "", false, p.result()
+	}
+	return found, ok, nil
+}

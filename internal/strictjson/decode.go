@@ -1,0 +1,558 @@
+package strictjson
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/base64"
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"github.com/jotsuite/jot/internal/alias"
+)
+
+// value reads the value at i into what is at q.
+func (p *parser) value(i int, pl *plan, q ptr) int {
+	switch pl.kind {
+	case kindBool:
+		return p.boolean(i, at[bool](q))
+	case kindInt:
+		u, j := p.whole(i, pl.size, true)
+		if j >= 0 {
+			store(u, pl.size, q)
+		}
+		return j
+	case kindUint:
+		u, j := p.whole(i, pl.size, false)
+		if j >= 0 {
+			store(u, pl.size, q)
+		}
+		return j
+	case kindFloat:
+		f, j := p.float(i, pl.size)
+		if pl.size == 4 {
+			*at[float32](q) = float32(f)
+		} else {
+			*at[float64](q) = f
+		}
+		return j
+	case kindString:
+		return p.text(i, at[string](q))
+	case kindNumber:
+		if c := p.at(i); c != '-' && c-'0' > 9 {
+			return p.mismatch(i)
+		}
+		j, _ := p.num(i)
+		if j >= 0 {
+			*at[string](q) = alias.String(p.data[i:j])
+		}
+		return j
+	case kindRaw:
+		j := p.skip(i)
+		if j >= 0 {
+			*at[[]byte](q) = p.data[i:j:j]
+		}
+		return j
+	case kindBytes:
+		return p.base64(i, at[[]byte](q))
+	case kindAny:
+		v, j := p.any(i)
+		*at[any](q) = v
+		return j
+	case kindStruct:
+		return p.structure(i, pl.object, q)
+	case kindMap:
+		return p.mapping(i, pl, q)
+	case kindAnyMap:
+		return p.anyMap(i, at[map[string]any](q))
+	case kindRawMap:
+		return p.rawMap(i, at[map[string]json.RawMessage](q))
+	case kindSlice:
+		return p.slice(i, pl, q)
+	case kindStrings:
+		return p.strings(i, at[[]string](q))
+	case kindArray:
+		return p.fixed(i, pl, q)
+	case kindPointer:
+		if p.null(i) {
+			*at[ptr](q) = nil
+			return i + 4
+		}
+		v := reflect.New(pl.elem.typ).UnsafePointer()
+		*at[ptr](q) = v
+		return p.value(i, pl.elem, v)
+	case kindUnix:
+		return p.date(i, at[time.Time](q))
+	case kindOneOrMany:
+		if p.at(i) == '"' {
+			var s string
+			if i = p.text(i, &s); i >= 0 {
+				*at[[]string](q) = []string{s}
+			}
+			return i
+		}
+		if p.at(i) != '[' {
+			return p.mismatch(i)
+		}
+		return p.strings(i, at[[]string](q))
+	case kindQuoted:
+		return p.quoted(i, pl.elem, q)
+	default: // kindMethod, kindText
+		return p.method(i, pl, q)
+	}
+}
+
+func (p *parser) boolean(i int, b *bool) int {
+	if p.has(i, "true") {
+		*b = true
+		return i + 4
+	}
+	if p.has(i, "false") {
+		*b = false
+		return i + 5
+	}
+	return p.mismatch(i)
+}
+
+func store(u uint64, size uintptr, q ptr) {
+	switch size {
+	case 1:
+		*at[uint8](q) = uint8(u)
+	case 2:
+		*at[uint16](q) = uint16(u)
+	case 4:
+		*at[uint32](q) = uint32(u)
+	default:
+		*at[uint64](q) = u
+	}
+}
+
+func (p *parser) null(i int) bool { return p.at(i) == 'n' && p.has(i, "null") }
+
+// structure reads the object at i into the fields of o at base.
+func (p *parser) structure(i int, o *object, base ptr) int {
+	d := p.data
+	if p.at(i) != '{' {
+		return p.mismatch(i)
+	}
+	if !p.descend(i) {
+		return -1
+	}
+	i = p.after(i)
+	if p.at(i) == '}' {
+		p.depth++
+		return i + 1
+	}
+	var few [2]uint64
+	read := few[:]
+	if o.words > len(few) {
+		read = make([]uint64, o.words)
+	}
+	seen := seen{base: len(p.names)}
+	var rest reflect.Value
+	guess := 0
+	for {
+		start := i
+		if !p.count(i) {
+			return -1
+		}
+		k := -1
+		// Most senders keep an order, so the next field is tried first.
+		if guess < len(o.fields) && i+9 <= len(d) && d[i] == '"' {
+			g := &o.fields[guess]
+			if (load(d, i+1)^g.word)&g.mask == 0 {
+				if j := i + 1 + g.width; g.tail == "" || j <= len(d) && string(d[i+9:j]) == g.tail {
+					k, i = guess, j
+				}
+			}
+		}
+		var name []byte
+		if k < 0 {
+			if p.at(i) != '"' {
+				return p.fail(i, errSyntax)
+			}
+			j, escaped := p.str(i + 1)
+			if j < 0 {
+				return -1
+			}
+			if j-i-1 > p.name {
+				return p.fail(i, errLimit)
+			}
+			name = d[i+1 : j]
+			if escaped {
+				name = alias.Bytes(p.content(i+1, j, true))
+			}
+			if i = j + 1; p.at(i) != ':' {
+				if i = p.space(i); p.at(i) != ':' {
+					return p.fail(i, errSyntax)
+				}
+			}
+			i++
+			if len(o.fields) > 0 {
+				k = o.find(name)
+			}
+		}
+		if p.at(i) <= ' ' {
+			i = p.space(i)
+		}
+		switch {
+		case k >= 0:
+			guess = k + 1
+			if word, bit := &read[k>>6], uint64(1)<<(k&63); *word&bit != 0 {
+				return p.fail(start, errDuplicate)
+			} else {
+				*word |= bit
+			}
+			f := &o.fields[k]
+			q := base
+			if f.via != nil {
+				q = follow(q, f.via)
+			}
+			q = add(q, f.offset)
+			switch f.plan.kind {
+			case kindString:
+				if p.at(i) != '"' {
+					i = p.mismatch(i)
+					break
+				}
+				j, escaped := p.str(i + 1)
+				if j < 0 {
+					i = -1
+					break
+				}
+				*at[string](q) = p.content(i+1, j, escaped)
+				i = j + 1
+			case kindUnix:
+				i = p.date(i, at[time.Time](q))
+			default:
+				i = p.value(i, f.plan, q)
+			}
+			if i < 0 {
+				p.err.Member = f.name
+				return -1
+			}
+		case o.rest != nil:
+			if i = p.other(i, start, o.rest, base, &rest, name); i < 0 {
+				return -1
+			}
+		default:
+			if !p.first(&seen, alias.String(name)) {
+				return p.fail(start, errDuplicate)
+			}
+			if i = p.skip(i); i < 0 {
+				return -1
+			}
+		}
+		// As next does, but without a call where there is no white space.
+		switch c := p.at(i); {
+		case c == ',':
+			i++
+			if p.at(i) <= ' ' {
+				i = p.space(i)
+			}
+			continue
+		case c <= ' ':
+			i = p.space(i)
+		}
+		var more bool
+		if i, more = p.next(i, '}'); !more {
+			p.names = p.names[:seen.base]
+			return i
+		}
+	}
+}
+
+// follow goes through embedded pointers, and makes the structs they lead to.
+func follow(q ptr, via []step) ptr {
+	for _, s := range via {
+		next := at[ptr](add(q, s.offset))
+		if *next == nil {
+			*next = reflect.New(s.typ).UnsafePointer()
+		}
+		q = *next
+	}
+	return q
+}
+
+// other reads the member at start, whose value is at i, into the inline map. The map
+// is made anew for each object, and itself shows that a name came twice.
+func (p *parser) other(i, start int, f *field, base ptr, m *reflect.Value, name []byte) int {
+	if f.via != nil {
+		base = follow(base, f.via)
+	}
+	q := add(base, f.offset)
+	if !m.IsValid() {
+		*m = reflect.MakeMap(f.plan.typ)
+		valueAt(f.plan.typ, q).Set(*m)
+	}
+	switch f.plan.kind {
+	case kindAnyMap:
+		return p.anyEntry(i, start, *at[map[string]any](q), alias.String(name))
+	case kindRawMap:
+		return p.rawEntry(i, start, *at[map[string]json.RawMessage](q), alias.String(name))
+	}
+	return p.entry(i, start, f.plan, *m, alias.String(name))
+}
+
+func (p *parser) anyEntry(i, start int, m map[string]any, name string) int {
+	v, j := p.any(i)
+	if j < 0 {
+		return -1
+	}
+	n := len(m)
+	m[name] = v
+	if len(m) == n {
+		return p.fail(start, errDuplicate)
+	}
+	return j
+}
+
+func (p *parser) rawEntry(i, start int, m map[string]json.RawMessage, name string) int {
+	j := p.skip(i)
+	if j < 0 {
+		return -1
+	}
+	n := len(m)
+	m[name] = p.data[i:j:j]
+	if len(m) == n {
+		return p.fail(start, errDuplicate)
+	}
+	return j
+}
+
+func (p *parser) entry(i, start int, pl *plan, m reflect.Value, name string) int {
+	v := reflect.New(pl.elem.typ)
+	j := p.value(i, pl.elem, v.UnsafePointer())
+	if j < 0 {
+		return -1
+	}
+	n := m.Len()
+	m.SetMapIndex(reflect.ValueOf(name).Convert(pl.typ.Key()), v.Elem())
+	if m.Len() == n {
+		return p.fail(start, errDuplicate)
+	}
+	return j
+}
+
+// entries reads the object at i; entry reads the value at i of the member at start and
+// knows which names were there before.
+func (p *parser) entries(i int, entry func(i, start int, name string) int) int {
+	if p.at(i) != '{' {
+		return p.mismatch(i)
+	}
+	if !p.descend(i) {
+		return -1
+	}
+	i = p.after(i)
+	if p.at(i) == '}' {
+		p.depth++
+		return i + 1
+	}
+	for {
+		start := i
+		var name string
+		if name, i = p.member(i); i < 0 {
+			return -1
+		}
+		if i = p.colon(i); i < 0 {
+			return -1
+		}
+		if i = entry(i, start, name); i < 0 {
+			return -1
+		}
+		var more bool
+		if i, more = p.next(i, '}'); !more {
+			return i
+		}
+	}
+}
+
+func (p *parser) anyMap(i int, to *map[string]any) int {
+	if p.null(i) {
+		*to = nil
+		return i + 4
+	}
+	m := map[string]any{}
+	*to = m
+	return p.entries(i, func(i, start int, name string) int { return p.anyEntry(i, start, m, name) })
+}
+
+func (p *parser) rawMap(i int, to *map[string]json.RawMessage) int {
+	if p.null(i) {
+		*to = nil
+		return i + 4
+	}
+	m := map[string]json.RawMessage{}
+	*to = m
+	return p.entries(i, func(i, start int, name string) int { return p.rawEntry(i, start, m, name) })
+}
+
+func (p *parser) mapping(i int, pl *plan, q ptr) int {
+	if p.null(i) {
+		*at[ptr](q) = nil
+		return i + 4
+	}
+	m := reflect.MakeMap(pl.typ)
+	valueAt(pl.typ, q).Set(m)
+	return p.entries(i, func(i, start int, name string) int { return p.entry(i, start, pl, m, name) })
+}
+
+// any reads the value at i as what encoding/json would put into an interface, with
+// numbers as they are written.
+func (p *parser) any(i int) (any, int) {
+	switch p.at(i) {
+	case '"':
+		var s string
+		i = p.text(i, &s)
+		return s, i
+	case '{':
+		var m map[string]any
+		i = p.anyMap(i, &m)
+		return m, i
+	case '[':
+		s := []any{}
+		i = p.array(i, func(i int) int {
+			v, j := p.any(i)
+			s = append(s, v)
+			return j
+		})
+		return s, i
+	case 't':
+		return true, p.literal(i, "true")
+	case 'f':
+		return false, p.literal(i, "false")
+	case 'n':
+		return nil, p.literal(i, "null")
+	}
+	j, _ := p.num(i)
+	if j < 0 {
+		return nil, -1
+	}
+	return json.Number(alias.String(p.data[i:j])), j
+}
+
+func (p *parser) strings(i int, to *[]string) int {
+	if p.null(i) {
+		*to = nil
+		return i + 4
+	}
+	// Most lists are short: those are made in their final size.
+	var room [8]string
+	list := room[:0]
+	j := p.array(i, func(i int) int {
+		var s string
+		i = p.text(i, &s)
+		list = append(list, s)
+		return i
+	})
+	if j >= 0 {
+		*to = make([]string, len(list))
+		copy(*to, list)
+	}
+	return j
+}
+
+func (p *parser) slice(i int, pl *plan, q ptr) int {
+	if p.null(i) {
+		*at[slice](q) = slice{}
+		return i + 4
+	}
+	n := 0
+	list := reflect.MakeSlice(pl.typ, 0, 0)
+	j := p.array(i, func(i int) int {
+		if n == list.Len() {
+			grown := reflect.MakeSlice(pl.typ, max(4, 2*n), max(4, 2*n))
+			reflect.Copy(grown, list)
+			list = grown
+		}
+		n++
+		return p.value(i, pl.elem, add(list.UnsafePointer(), uintptr(n-1)*pl.elem.size))
+	})
+	if j >= 0 {
+		valueAt(pl.typ, q).Set(list.Slice(0, n))
+	}
+	return j
+}
+
+// fixed reads the array at i into a Go array, which it has to fill: encoding/json
+// would drop what is too much and clear what is missing.
+func (p *parser) fixed(i int, pl *plan, q ptr) int {
+	n := 0
+	j := p.array(i, func(i int) int {
+		if n == pl.length {
+			return p.fail(i, errType)
+		}
+		n++
+		e := add(q, uintptr(n-1)*pl.elem.size)
+		return p.value(i, pl.elem, e)
+	})
+	if j >= 0 && n < pl.length {
+		return p.fail(i, errType)
+	}
+	return j
+}
+
+func (p *parser) base64(i int, to *[]byte) int {
+	if p.null(i) {
+		*to = nil
+		return i + 4
+	}
+	var s string
+	j := p.text(i, &s)
+	if j < 0 {
+		return -1
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || bytes.ContainsAny(alias.Bytes(s), "\r\n") {
+		return p.fail(i, errType)
+	}
+	*to = b
+	return j
+}
+
+// quoted reads the string at i, whose content is the scalar that is meant.
+func (p *parser) quoted(i int, pl *plan, q ptr) int {
+	var s string
+	j := p.text(i, &s)
+	if j < 0 {
+		return -1
+	}
+	inner := parser{data: alias.Bytes(s), number: p.number}
+	if k := inner.value(0, pl, q); k < 0 || k < len(s) {
+		rule := errType
+		if inner.err != nil && inner.err.rule == errNumber {
+			rule = errNumber
+		}
+		return p.fail(i, rule)
+	}
+	return j
+}
+
+// method hands the value at i, once it is checked, to a method of the type. Such a
+// method takes null for a no-op by convention, so null only reaches types with a nil.
+func (p *parser) method(i int, pl *plan, q ptr) int {
+	var j int
+	var err error
+	target := reflect.NewAt(pl.typ, q).Interface()
+	if pl.kind == kindText {
+		var s string
+		if j = p.text(i, &s); j < 0 {
+			return -1
+		}
+		err = target.(encoding.TextUnmarshaler).UnmarshalText(alias.Bytes(s))
+	} else {
+		if j = p.skip(i); j < 0 {
+			return -1
+		}
+		if k := pl.typ.Kind(); p.null(i) && k != reflect.Map && k != reflect.Slice {
+			return p.fail(i, errType)
+		}
+		err = target.(json.Unmarshaler).UnmarshalJSON(p.data[i:j:j])
+	}
+	if err != nil {
+		p.fail(i, errType)
+		p.err.cause = err
+		return -1
+	}
+	return j
+}
