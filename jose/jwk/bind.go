@@ -1,0 +1,459 @@
+package jwk
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/jotsuite/jot/internal/alias"
+	"github.com/jotsuite/jot/internal/b64url"
+	"github.com/jotsuite/jot/jose/jwa"
+)
+
+// Binding says which algorithm a JWK is bound to where the JWK leaves it open, and
+// which algorithms are known beside those of jwa. Its zero value is what most
+// programs want.
+//
+// The algorithm of a key is that of its "alg"; else that of its curve, EdDSA for
+// Ed25519; else, for RSA, RS256. An oct key without "alg" cannot be bound by the
+// zero value.
+type Binding struct {
+	// Algorithms, where it names any for the type of a key, is what such keys may be
+	// bound to: a key whose "alg" or curve asks for another is refused, and an RSA or
+	// oct key without "alg" is bound to each of them. Key types that it does not name
+	// are not affected.
+	Algorithms []jwa.Algorithm
+	// Extensions are the algorithms that are not in the table of jwa.
+	Extensions []Extension
+}
+
+// Extension teaches this package an algorithm that is not in the table of jwa. It
+// is a value that is handed to a [Binding]; nothing is registered.
+type Extension struct {
+	// Algorithm comes from [jwa.New]. Its key type and curve are those of the JWKs.
+	Algorithm jwa.Algorithm
+	// Thumbprint names the members that RFC 7638, Section 3.2 calls required, "kty"
+	// among them. They are public.
+	Thumbprint []string
+	// Verify checks the public members of a JWK and returns the function that
+	// verifies. That gets the whole message and a signature of the algorithm's
+	// SignatureSize, and keeps neither.
+	Verify func(JWK) (func(message, signature []byte) bool, error)
+	// Sign checks the private members, which must match the public ones, and returns
+	// the function that signs the whole message. It is nil where the extension cannot
+	// sign. What it signs is verified before it is returned.
+	Sign func(JWK) (func(ctx context.Context, message []byte) ([]byte, error), error)
+	// Generate returns a new private JWK in JSON, without "alg" and "kid". It is nil
+	// where the extension cannot make keys.
+	Generate func() ([]byte, error)
+}
+
+func (b *Binding) lookup(name string) (jwa.Algorithm, *Extension, bool) {
+	if a, ok := jwa.Lookup(name); ok {
+		return a, nil, true
+	}
+	for i := range b.Extensions {
+		if e := &b.Extensions[i]; e.Algorithm.Name() == name {
+			return e.Algorithm, e, true
+		}
+	}
+	return jwa.Algorithm{}, nil, false
+}
+
+// choice is an algorithm that a JWK is bound to.
+type choice struct {
+	alg jwa.Algorithm
+	ext *Extension
+}
+
+// choices appends the algorithms that w is bound to; only an RSA or oct key without
+// "alg" can have several.
+func (b *Binding) choices(dst []choice, w *wire) ([]choice, error) {
+	if w.KeyType == "" {
+		return nil, errNoType
+	}
+	if w.Alg != "" {
+		alg, ext, ok := b.lookup(w.Alg)
+		switch {
+		case !ok:
+			return nil, errUnsupported.With(fmt.Sprintf("the algorithm %.64q needs an Extension", w.Alg))
+		case alg.Use() != "sig":
+			return nil, errUse.With(alg.Name() + " is not for signatures")
+		case alg.KeyType() != w.KeyType || alg.Curve() != w.Crv && alg.Curve() != "":
+			return nil, errAlgorithm.With(fmt.Sprintf("%s does not take this type of key or this curve", alg))
+		case !b.allows(alg):
+			return nil, errAlgorithm.With(alg.Name() + " is not among the algorithms of the binding")
+		}
+		return append(dst, choice{alg, ext}), nil
+	}
+	if w.KeyType == "RSA" || w.KeyType == "oct" {
+		for _, alg := range b.Algorithms {
+			if alg.KeyType() != w.KeyType {
+				continue
+			}
+			_, ext, ok := b.lookup(alg.Name())
+			if !ok {
+				return nil, errUnsupported.With(alg.Name() + " needs an Extension")
+			}
+			dst = append(dst, choice{alg, ext})
+		}
+		switch {
+		case len(dst) > 0:
+			return dst, nil
+		case w.KeyType == "RSA":
+			return append(dst, choice{jwa.RS256, nil}), nil
+		}
+		return nil, errAlgorithm.With("an oct key without \"alg\" needs the algorithm in the Binding")
+	}
+	c, ok := b.implied(w)
+	switch {
+	case !ok && w.KeyType == "OKP" && (w.Crv == "X25519" || w.Crv == "X448"):
+		// RFC 8037, Section 3.2: these curves are for key agreement alone.
+		return nil, errUse.With(w.Crv + " keys do not sign")
+	case !ok:
+		return nil, w.unsupported()
+	case !b.allows(c.alg):
+		return nil, errAlgorithm.With(c.alg.Name() + " is not among the algorithms of the binding")
+	}
+	return append(dst, c), nil
+}
+
+// implied returns the algorithm that the curve stands for.
+func (b *Binding) implied(w *wire) (choice, bool) {
+	for _, alg := range signatures {
+		if alg.KeyType() == w.KeyType && alg.Curve() == w.Crv {
+			return choice{alg, nil}, true
+		}
+	}
+	for i := range b.Extensions {
+		e := &b.Extensions[i]
+		if e.Algorithm.KeyType() == w.KeyType && e.Algorithm.Curve() == w.Crv {
+			return choice{e.Algorithm, e}, true
+		}
+	}
+	return choice{}, false
+}
+
+// signatures is kept because jwa returns a copy each time.
+var signatures = jwa.Signatures()
+
+func (b *Binding) allows(alg jwa.Algorithm) bool {
+	named := false
+	for _, a := range b.Algorithms {
+		if a.Is(alg) {
+			return true
+		}
+		named = named || a.KeyType() == alg.KeyType()
+	}
+	return !named
+}
+
+func (b *Binding) single(w *wire) (choice, error) {
+	var buf [4]choice
+	cs, err := b.choices(buf[:0], w)
+	if err != nil {
+		return choice{}, err
+	}
+	if len(cs) > 1 {
+		return choice{}, errAlgorithm.With("the Binding leaves several algorithms, and a key has one")
+	}
+	return cs[0], nil
+}
+
+// permits checks "use" and "key_ops", which say whether w is for signatures.
+func (w *wire) permits() error {
+	// RFC 7517, Section 4.2: the values are case-sensitive.
+	if w.Use != "" && w.Use != "sig" {
+		return errUse.With(fmt.Sprintf("\"use\" is %.32q", w.Use))
+	}
+	for i, op := range w.KeyOps {
+		// RFC 7517, Section 4.3: no duplicates; consistent with "use".
+		if slices.Contains(w.KeyOps[:i], op) {
+			return errInvalid.With("\"key_ops\" has a value twice")
+		}
+		if w.Use == "sig" && op != "sign" && op != "verify" {
+			return errInvalid.With("\"use\" and \"key_ops\" contradict each other")
+		}
+	}
+	return nil
+}
+
+func (w *wire) hasOp(op string) bool { return w.KeyOps == nil || slices.Contains(w.KeyOps, op) }
+
+// PublicKey binds the description to its algorithm. Of a private key it gives the
+// public half; the private part is checked all the same.
+func (j JWK) PublicKey(b Binding) (*PublicKey, error) {
+	w := j.wire()
+	if w.KeyType == "oct" {
+		return nil, errPrivate.With("an oct key is a secret: use SecretKey")
+	}
+	c, err := b.single(w)
+	if err != nil {
+		return nil, err
+	}
+	return w.bindPublic(c)
+}
+
+func (w *wire) bindPublic(c choice) (*PublicKey, error) {
+	if err := w.permits(); err != nil {
+		return nil, err
+	}
+	private := w.hasPrivate()
+	// The public half of a key that signs verifies.
+	if !w.hasOp("verify") && !(private && w.hasOp("sign")) {
+		return nil, errUse.With("\"key_ops\" lacks \"verify\"")
+	}
+	k := &PublicKey{alg: c.alg, kid: w.KeyID, x5t: w.X5TS, desc: w, ext: c.ext}
+	if c.ext != nil {
+		j := JWK{w, c.ext}
+		k.desc = j.Public().w
+		if c.ext.Verify == nil {
+			return nil, errUnsupported.With("the extension for " + c.alg.Name() + " does not verify")
+		}
+		verify, err := c.ext.Verify(JWK{k.desc, c.ext})
+		if err != nil {
+			return nil, wrapInvalid(err)
+		}
+		k.check = extChecker(verify)
+		return k, w.checkX5C(k)
+	}
+	if private {
+		k.desc = JWK{w, nil}.Public().w
+		if _, err := w.privateKey(); err != nil {
+			return nil, err
+		}
+	}
+	// What NewPublicKey checks and publicKey did not.
+	switch w.KeyType {
+	case "EC":
+		pub, err := w.ecPublic()
+		if err != nil {
+			return nil, err
+		}
+		k.pub, k.check = pub, &ecChecker{pub, c.alg.SignatureSize() / 2}
+	case "RSA":
+		pub, err := w.rsaPublic()
+		if err != nil {
+			return nil, err
+		}
+		if err := checkRSA(pub); err != nil {
+			return nil, err
+		}
+		k.pub, k.check = pub, rsaChecker(c.alg, pub)
+	default:
+		pub, err := w.publicKey()
+		if err != nil {
+			return nil, err
+		}
+		ed := pub.(ed25519.PublicKey)
+		if err := checkEd25519(ed); err != nil {
+			return nil, err
+		}
+		k.pub, k.check = ed, edChecker(ed)
+	}
+	return k, w.checkX5C(k)
+}
+
+// wrapInvalid keeps an error of an extension that has a code of its own.
+func wrapInvalid(err error) error { return errInvalid.Wrap(err) }
+
+// checkX5C checks that the first certificate is that of the key (RFC 7517, Section
+// 4.7) and matches "x5t#S256". It checks no path and no date: who trusts the
+// description trusts the key. The SHA-1 "x5t" is ignored.
+func (w *wire) checkX5C(k *PublicKey) error {
+	if w.X5TS != "" {
+		if _, err := octets(nil, "x5t#S256", w.X5TS, sha256.Size); err != nil {
+			return err
+		}
+	}
+	if w.X5C == nil {
+		return nil
+	}
+	ders, err := w.certificates()
+	if err != nil {
+		return err
+	}
+	if len(ders) == 0 {
+		return errInvalid.With("\"x5c\" is empty")
+	}
+	if k.pub != nil {
+		cert, err := x509.ParseCertificate(ders[0])
+		if err != nil {
+			return errInvalid.With("\"x5c\" does not start with a certificate")
+		}
+		if !k.pub.(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
+			return errInvalid.With("the certificate in \"x5c\" is for another key")
+		}
+	}
+	sum := sha256.Sum256(ders[0])
+	k.x5t = b64url.EncodeToString(sum[:])
+	if w.X5TS != "" && w.X5TS != k.x5t {
+		return errInvalid.With("\"x5t#S256\" is not the hash of the certificate in \"x5c\"")
+	}
+	return nil
+}
+
+// PrivateKey binds a private description to its algorithm.
+func (j JWK) PrivateKey(b Binding) (*PrivateKey, error) {
+	w := j.wire()
+	if w.KeyType == "oct" {
+		return nil, errPrivate.With("an oct key is a secret: use SecretKey")
+	}
+	c, err := b.single(w)
+	if err != nil {
+		return nil, err
+	}
+	return w.bindPrivate(c)
+}
+
+func (w *wire) bindPrivate(c choice) (*PrivateKey, error) {
+	if !w.hasOp("sign") {
+		return nil, errUse.With("\"key_ops\" lacks \"sign\"")
+	}
+	k := &PrivateKey{desc: w, opts: signerOpts(c.alg)}
+	if c.ext == nil {
+		// Before the public half, because that says whether there is a private one.
+		local, err := w.privateKey()
+		if err != nil {
+			return nil, err
+		}
+		signer := local.(crypto.Signer)
+		k.local = signer
+		k.sign = func(_ context.Context, input []byte, opts crypto.SignerOpts) ([]byte, error) {
+			return signer.Sign(randReader, input, opts)
+		}
+	} else {
+		if c.ext.Sign == nil {
+			return nil, errUnsupported.With("the extension for " + c.alg.Name() + " does not sign")
+		}
+		sign, err := c.ext.Sign(JWK{w, c.ext})
+		if err != nil {
+			return nil, wrapInvalid(err)
+		}
+		k.sign = func(ctx context.Context, message []byte, _ crypto.SignerOpts) ([]byte, error) {
+			return sign(ctx, message)
+		}
+	}
+	var err error
+	k.public, err = w.bindPublic(c)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// SecretKey binds an oct description to its algorithm, which must be an HMAC.
+// "key_ops" may leave it only signing or only verifying.
+func (j JWK) SecretKey(b Binding) (*SecretKey, error) {
+	w := j.wire()
+	if w.KeyType != "oct" && w.KeyType != "" {
+		return nil, errPrivate.With("only an oct key is a secret: use PublicKey or PrivateKey")
+	}
+	c, err := b.single(w)
+	if err != nil {
+		return nil, err
+	}
+	return w.bindSecret(c)
+}
+
+func (w *wire) bindSecret(c choice) (*SecretKey, error) {
+	if err := w.permits(); err != nil {
+		return nil, err
+	}
+	if !w.hasOp("sign") && !w.hasOp("verify") {
+		return nil, errUse.With("\"key_ops\" has neither \"sign\" nor \"verify\"")
+	}
+	secret, err := b64url.AppendDecode(nil, alias.Bytes(w.Private.K))
+	if err != nil {
+		return nil, errInvalid.With("\"k\" is not canonical base64url")
+	}
+	k, err := NewSecretKey(c.alg, w.KeyID, secret)
+	if err != nil {
+		return nil, err
+	}
+	k.noSign, k.noVerify = !w.hasOp("sign"), !w.hasOp("verify")
+	return k, nil
+}
+
+// Generate makes a new private key. Its kid is its SHA-256 thumbprint. RSA keys have
+// 3072 bits, which are as strong as SHA-256 and P-256. The extensions are needed
+// only for an algorithm of theirs.
+func Generate(alg jwa.Algorithm, extensions ...Extension) (*PrivateKey, error) {
+	b := Binding{Extensions: extensions}
+	_, ext, ok := b.lookup(alg.Name())
+	var w wire
+	switch {
+	case !ok:
+		return nil, errUnsupported.With("the algorithm needs an Extension")
+	case alg.Use() != "sig":
+		return nil, errUse.With(alg.Name() + " is not for signatures")
+	case ext != nil && ext.Generate == nil:
+		return nil, errUnsupported.With("the extension for " + alg.Name() + " does not make keys")
+	case ext != nil:
+		data, err := ext.Generate()
+		if err != nil {
+			return nil, err
+		}
+		read, err := decode(bytes.Clone(data))
+		if err != nil {
+			return nil, err
+		}
+		w = *read
+	case alg.Symmetric():
+		return nil, errAlgorithm.With(alg.Name() + " takes a secret: use GenerateSecret")
+	default:
+		key, err := newKey(alg)
+		if err != nil {
+			return nil, err
+		}
+		k, err := NewPrivateKey(alg, "", key)
+		if err != nil {
+			return nil, err
+		}
+		k.public.kid, err = k.JWK().Thumbprint(crypto.SHA256)
+		return k, err
+	}
+	w.Alg = alg.Name()
+	kid, err := JWK{&w, ext}.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	w.KeyID = kid
+	return w.bindPrivate(choice{alg, ext})
+}
+
+func newKey(alg jwa.Algorithm) (crypto.Signer, error) {
+	switch alg.KeyType() {
+	case "EC":
+		c, _ := curve(alg.Curve())
+		return ecdsa.GenerateKey(c, randReader)
+	case "RSA":
+		return rsa.GenerateKey(randReader, 3072)
+	default:
+		_, key, err := ed25519.GenerateKey(randReader)
+		return key, err
+	}
+}
+
+// GenerateSecret makes a random secret as long as the hash, with a random kid: a
+// thumbprint would be a hash of the secret (RFC 7638, Section 7).
+func GenerateSecret(alg jwa.Algorithm) (*SecretKey, error) {
+	if alg.Family() != "HMAC" {
+		return nil, errAlgorithm.With("the algorithm is not an HMAC")
+	}
+	var random [64 + 16]byte
+	if _, err := randReader.Read(random[:]); err != nil {
+		return nil, err
+	}
+	return NewSecretKey(alg, b64url.EncodeToString(random[64:]), random[:alg.Hash().Size()])
+}
+
+var _ json.Marshaler = JWK{}

@@ -1,0 +1,110 @@
+package jwk
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+)
+
+// maxDER is the longest DER encoding of an ECDSA signature here, that of P-521:
+// two integers of 67 bytes with 2 bytes before each, and 3 bytes before both.
+const maxDER = 3 + 2*(2+67)
+
+// maxPoint is the longest uncompressed point, that of P-521.
+const maxPoint = 1 + 2*66
+
+// curve returns the curve of a "crv" name and the length of its coordinates in
+// bytes (RFC 7518, Section 6.2.1.1).
+func curve(name string) (elliptic.Curve, int) {
+	switch name {
+	case "P-256":
+		return elliptic.P256(), 32
+	case "P-384":
+		return elliptic.P384(), 48
+	case "P-521":
+		return elliptic.P521(), 66
+	}
+	return nil, 0
+}
+
+// verifyECDSA verifies r‖s (RFC 7518, Section 3.4) of size bytes each.
+func verifyECDSA(pub *ecdsa.PublicKey, size int, digest, signature []byte) bool {
+	if len(signature) != 2*size {
+		return false
+	}
+	var buf [maxDER]byte
+	der := buf[:2]
+	der = appendInteger(der, signature[:size])
+	der = appendInteger(der, signature[size:])
+	n := len(der) - 2
+	if n < 0x80 {
+		der[0], der[1] = 0x30, byte(n)
+		return ecdsa.VerifyASN1(pub, digest, der)
+	}
+	// The long form takes one byte more in front.
+	der = der[:len(der)+1]
+	copy(der[3:], der[2:len(der)-1])
+	der[0], der[1], der[2] = 0x30, 0x81, byte(n)
+	return ecdsa.VerifyASN1(pub, digest, der)
+}
+
+// appendInteger appends the DER of the unsigned integer b, which is not empty.
+func appendInteger(dst, b []byte) []byte {
+	for len(b) > 1 && b[0] == 0 {
+		b = b[1:]
+	}
+	if b[0] >= 0x80 {
+		dst = append(dst, 0x02, byte(len(b)+1), 0)
+	} else {
+		dst = append(dst, 0x02, byte(len(b)))
+	}
+	return append(dst, b...)
+}
+
+// appendRaw appends r‖s of size bytes each for the DER signature that a
+// crypto.Signer makes, and reports whether that was well-formed.
+func appendRaw(dst, der []byte, size int) ([]byte, bool) {
+	body, rest, ok := element(der, 0x30)
+	if !ok || len(rest) != 0 {
+		return dst, false
+	}
+	for range 2 {
+		var n []byte
+		if n, body, ok = element(body, 0x02); !ok || len(n) == 0 || n[0] >= 0x80 {
+			return dst, false
+		}
+		if len(n) > 1 && n[0] == 0 {
+			if n[1] < 0x80 {
+				return dst, false // not the shortest form
+			}
+			n = n[1:]
+		}
+		if len(n) > size || len(n) == 1 && n[0] == 0 {
+			return dst, false
+		}
+		for range size - len(n) {
+			dst = append(dst, 0)
+		}
+		dst = append(dst, n...)
+	}
+	return dst, len(body) == 0
+}
+
+// element splits off the DER element of a tag, which is shorter than 256 bytes.
+func element(der []byte, tag byte) (body, rest []byte, ok bool) {
+	if len(der) < 2 || der[0] != tag {
+		return nil, nil, false
+	}
+	n, at := int(der[1]), 2
+	if n == 0x81 {
+		if len(der) < 3 || der[2] < 0x80 {
+			return nil, nil, false
+		}
+		n, at = int(der[2]), 3
+	} else if n >= 0x80 {
+		return nil, nil, false
+	}
+	if len(der)-at < n {
+		return nil, nil, false
+	}
+	return der[at : at+n], der[at+n:], true
+}

@@ -1,0 +1,233 @@
+package jwk
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwa"
+)
+
+// Source finds the keys that may have made a signature. A [Set] is one; others
+// fetch keys. Implementations are safe for concurrent use.
+type Source interface {
+	// Keys returns the candidates, at least one, or an error: ErrNoKey, ErrAmbiguous,
+	// ErrAlgorithm, or one of its own where it could not look.
+	Keys(ctx context.Context, q Query) ([]Verifier, error)
+}
+
+// Query says what a message tells about its key. All of it is untrusted.
+type Query struct {
+	Algorithm string // "alg" of the header; without it no key fits
+	KeyID     string // "kid" of the header, or ""
+	X5TS256   string // "x5t#S256" of the header, or ""
+	Selector  string // what a Source asked for beside, such as the issuer
+}
+
+// maxCandidates bounds the signatures that are tried for one message.
+const maxCandidates = 4
+
+// Set is a fixed set of keys. It must not be changed while it is in use.
+type Set []Key
+
+// Keys returns the keys of the algorithm that the kid names; where there is none of
+// that kid, those without a kid; where the query has no kid, all. A key that has a
+// certificate must agree with the query's "x5t#S256". More than 4 candidates are
+// ErrAmbiguous. ErrAlgorithm says that a key of that kid exists for another
+// algorithm.
+func (s Set) Keys(_ context.Context, q Query) ([]Verifier, error) {
+	alg, _ := jwa.Lookup(q.Algorithm)
+	var (
+		found    []Verifier
+		named    bool // a key of the query's kid exists
+		onlySign bool // a key fits but may not verify
+	)
+	for pass := range 2 {
+		for _, key := range s {
+			v, ok := key.(Verifier)
+			if !ok {
+				continue
+			}
+			kid := v.KeyID()
+			switch {
+			case pass == 0 && kid != q.KeyID && q.KeyID != "":
+				continue
+			case pass == 1 && kid != "":
+				continue
+			}
+			named = named || pass == 0 && q.KeyID != ""
+			if a := v.Algorithm(); !a.Is(alg) && (a.Name() != q.Algorithm || q.Algorithm == "") {
+				continue
+			}
+			if q.X5TS256 != "" {
+				if p, ok := v.(*PublicKey); ok && p.x5t != "" && p.x5t != q.X5TS256 {
+					continue
+				}
+			}
+			if secret, ok := v.(*SecretKey); ok && secret.noVerify {
+				onlySign = true
+				continue
+			}
+			if len(found) == maxCandidates {
+				return nil, ErrAmbiguous
+			}
+			found = append(found, v)
+		}
+		if len(found) > 0 || named || q.KeyID == "" {
+			break
+		}
+	}
+	switch {
+	case len(found) > 0:
+		return found, nil
+	case onlySign:
+		return nil, errUse.With("\"key_ops\" lacks \"verify\"")
+	case named:
+		return nil, ErrAlgorithm
+	}
+	return nil, ErrNoKey
+}
+
+// MarshalJSON writes the public JWK set. It is ErrPrivate where the set has a
+// secret key.
+func (s Set) MarshalJSON() ([]byte, error) {
+	out := []byte(`{"keys":[`)
+	for i, k := range s {
+		if k == nil {
+			return nil, errInvalid.With("a key of the set is nil")
+		}
+		data, err := k.JWK().MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, data...)
+	}
+	return append(out, `]}`...), nil
+}
+
+// Skipped says which key of a set was left out, and why.
+type Skipped struct {
+	Index int    // its place in "keys"
+	KeyID string // its kid, where it could be read
+	Err   error
+}
+
+var (
+	setDecoder = must(strictjson.NewDecoder[wireSet]())
+	rawDecoder = must(strictjson.NewDecoder[rawSet]())
+	// A key has some ten members.
+	setLimits = strictjson.Limits{Bytes: maxSet, Members: 100 * maxKeys}
+)
+
+type wireSet struct {
+	Keys []wire `json:"keys"`
+}
+
+type rawSet struct {
+	Keys []json.RawMessage `json:"keys"`
+}
+
+// ParseSet reads a JWK set (RFC 7517, Section 5) and binds its keys, public ones and
+// secrets. Of private keys it takes the public half. Keys that are unknown, broken
+// or for another use are left out and reported; an error means that the text is not
+// a JWK set, or too large. Several keys may have one kid, and a key without "alg"
+// becomes several where the Binding says so.
+func ParseSet(data []byte, b Binding) (Set, []Skipped, error) {
+	wires, skipped, err := readSet(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	set := make(Set, 0, len(wires))
+	var buf [4]choice
+	for i := range wires {
+		w := &wires[i]
+		if skips(skipped, i) {
+			continue
+		}
+		cs, err := b.choices(buf[:0], w)
+		for _, c := range cs {
+			var k Key
+			if w.KeyType == "oct" {
+				k, err = w.bindSecret(c)
+			} else {
+				k, err = w.bindPublic(c)
+			}
+			if err != nil {
+				break
+			}
+			set = append(set, k)
+		}
+		if err != nil {
+			skipped = append(skipped, Skipped{i, w.KeyID, err})
+		}
+	}
+	return set, skipped, nil
+}
+
+// ParseJWKs reads the descriptions of a JWK set without binding them, for tools.
+func ParseJWKs(data []byte) ([]JWK, []Skipped, error) {
+	wires, skipped, err := readSet(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([]JWK, 0, len(wires))
+	for i := range wires {
+		if skips(skipped, i) {
+			continue
+		}
+		all = append(all, JWK{w: &wires[i]})
+	}
+	return all, skipped, nil
+}
+
+func isUnsupported(err error) bool { return errors.Is(err, ErrUnsupported) }
+
+func skips(skipped []Skipped, i int) bool {
+	for _, s := range skipped {
+		if s.Index == i {
+			return true
+		}
+	}
+	return false
+}
+
+// readSet reads a set in one pass. Where a key is not what it should be, it reads
+// again, key by key, to leave out only that one; the entry stays empty.
+func readSet(data []byte) ([]wire, []Skipped, error) {
+	if len(data) > maxSet {
+		return nil, nil, errLimit.With("a JWK set has at most 1 MiB")
+	}
+	data = bytes.Clone(data)
+	var set wireSet
+	var skipped []Skipped
+	if err := setDecoder.Decode(data, &set, setLimits); err != nil {
+		var raw rawSet
+		if err := rawDecoder.Decode(data, &raw, setLimits); err != nil {
+			return nil, nil, errInvalid.Wrap(err)
+		}
+		set.Keys = nil
+		if raw.Keys != nil {
+			set.Keys = make([]wire, min(len(raw.Keys), maxKeys+1))
+		}
+		for i := range set.Keys {
+			w, err := decode(raw.Keys[i])
+			if err != nil {
+				skipped = append(skipped, Skipped{Index: i, Err: err})
+				continue
+			}
+			set.Keys[i] = *w
+		}
+	}
+	switch {
+	case set.Keys == nil:
+		return nil, nil, errInvalid.With("a JWK set is an object with the array \"keys\"")
+	case len(set.Keys) > maxKeys:
+		return nil, nil, errLimit.With("a JWK set has at most 1000 keys")
+	}
+	return set.Keys, skipped, nil
+}
