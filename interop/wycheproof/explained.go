@@ -1,0 +1,116 @@
+// Package wycheproof runs Project Wycheproof's vectors for signatures through
+// jot. Everything that differs from the suite, or is left out of it, is listed in
+// this file with its reason.
+package wycheproof
+
+// explained lists, by file and tcId, the outcomes that are not the suite's. A line
+// that is no longer needed fails the test as well.
+var explained = map[string]map[int]string{
+	"json_web_signature_test.json": {
+		346: "the JWK says PS256, the token PS384",
+		347: "the JWK's alg is ES521, which does not exist",
+		350: "the JWK says PS256, the token PS384",
+		351: "the JWK's alg is ES521, which does not exist",
+		367: "the same bytes as the valid 357: the padding that its name speaks of is not there",
+		370: "the same bytes as the valid 357: the padding that its name speaks of is not there",
+		372: "labelled valid, and has a ? in the header's base64url",
+		373: "labelled valid, and has a ? in the payload's base64url",
+	},
+	"json_web_key_test.json": {
+		1: mixed,
+		4: "two keys share a kid: RFC 7517, Section 4.5, only says SHOULD; both are tried, at most four are",
+	},
+	"json_web_crypto_test.json": {
+		47: mixed,
+	},
+	"rsa_pss_2048_sha256_mgf1_0_test.json": {
+		69: "invalid for a salt of 0 bytes, because it has one of 32, and so it is a good PS256",
+	},
+}
+
+const mixed = "a set with shared and public keys: RFC 7517 allows it, and a key bound to one algorithm cannot be confused"
+
+// counts is how many cases each file that is run has, so that one that shrinks or
+// is renamed is noticed.
+var counts = map[string]int{
+	"json_web_signature_test.json": 401,
+	"json_web_key_test.json":       26,
+	"json_web_crypto_test.json":    49, // of 83: the others are encrypted
+
+	"ecdsa_secp256r1_sha256_p1363_test.json": 262,
+	"ecdsa_secp384r1_sha384_p1363_test.json": 280,
+	"ecdsa_secp521r1_sha512_p1363_test.json": 318,
+	"ed25519_test.json":                      151,
+
+	"rsa_signature_2048_sha256_test.json": 259,
+	"rsa_signature_2048_sha384_test.json": 258,
+	"rsa_signature_2048_sha512_test.json": 259,
+	"rsa_signature_3072_sha256_test.json": 259,
+	"rsa_signature_3072_sha384_test.json": 259,
+	"rsa_signature_3072_sha512_test.json": 260,
+	"rsa_signature_4096_sha256_test.json": 258,
+	"rsa_signature_4096_sha384_test.json": 259,
+	"rsa_signature_4096_sha512_test.json": 259,
+	"rsa_signature_8192_sha256_test.json": 258,
+	"rsa_signature_8192_sha384_test.json": 259,
+	"rsa_signature_8192_sha512_test.json": 259,
+
+	"rsa_pss_2048_sha256_mgf1_32_test.json": 108,
+	"rsa_pss_3072_sha256_mgf1_32_test.json": 108,
+	"rsa_pss_4096_sha256_mgf1_32_test.json": 108,
+	"rsa_pss_2048_sha384_mgf1_48_test.json": 141,
+	"rsa_pss_4096_sha384_mgf1_48_test.json": 141,
+	"rsa_pss_4096_sha512_mgf1_64_test.json": 179,
+
+	// Another salt or mask than RFC 7518, Section 3.5: valid for their own
+	// parameters, and none may pass for PS256 and PS512.
+	"rsa_pss_2048_sha256_mgf1_0_test.json":      103,
+	"rsa_pss_2048_sha256_mgf1sha1_20_test.json": 108,
+	"rsa_pss_4096_sha512_mgf1_32_test.json":     177,
+
+	"hmac_sha256_test.json": 174,
+	"hmac_sha384_test.json": 174,
+	"hmac_sha512_test.json": 174,
+}
+
+// otherParameters are the files of counts whose parameters are not JOSE's.
+var otherParameters = map[string]bool{
+	"rsa_pss_2048_sha256_mgf1_0_test.json":      true,
+	"rsa_pss_2048_sha256_mgf1sha1_20_test.json": true,
+	"rsa_pss_4096_sha512_mgf1_32_test.json":     true,
+}
+
+// skipped gives the reason, by a pattern of path.Match, for each file of a
+// signature or MAC that is not run. A file that matches nothing here and is not in
+// counts fails the test.
+var skipped = []struct{ pattern, why string }{
+	{"ecdsa_brainpool*", "no JOSE algorithm uses these curves"},
+	{"ecdsa_secp1*", "no JOSE algorithm uses these curves"},
+	{"ecdsa_secp2[23][0-9]*", "no JOSE algorithm uses these curves"},
+	{"ecdsa_secp256k1_sha256_p1363*", "ES256K: run in interop/extalg"},
+	{"ecdsa_secp256k1*", "ES256K is SHA-256 with r and s side by side"},
+	{"ecdsa_*_sha256_test.json", "DER: JOSE has r and s side by side, RFC 7518, Section 3.4"},
+	{"ecdsa_*_sha384_test.json", "DER: JOSE has r and s side by side, RFC 7518, Section 3.4"},
+	{"ecdsa_*_sha512_test.json", "DER, or a hash that the curve does not go with in JOSE"},
+	{"ecdsa_*_sha3_*", "no JOSE algorithm uses SHA-3"},
+	{"ecdsa_*_shake*", "no JOSE algorithm uses SHAKE"},
+	{"ecdsa_secp256r1_sha512_p1363*", "ES256 is SHA-256"},
+	{"ecdsa_secp384r1_sha512_p1363*", "ES384 is SHA-384"},
+	{"ed448*", "the issue of the module ext/ed448"},
+	{"rsa_signature_*_sha224*", "no JOSE algorithm uses SHA-224"},
+	{"rsa_signature_*_sha3_*", "no JOSE algorithm uses SHA-3"},
+	{"rsa_signature_*_sha512_2*", "no JOSE algorithm uses the short forms of SHA-512"},
+	{"rsa_pss_*_params_test.json", "keys of id-RSASSA-PSS: a JWK has no such parameters"},
+	{"rsa_pss_*_sha1_*", "no JOSE algorithm uses SHA-1"},
+	{"rsa_pss_*_shake*", "no JOSE algorithm uses SHAKE"},
+	{"rsa_pss_*_sha512_2*", "no JOSE algorithm uses the short forms of SHA-512"},
+	{"rsa_pss_misc_test.json", "each case has parameters of its own; those of JOSE are in the files run"},
+	{"rsa_three_primes*", "keys to sign with"},
+	{"rsa_pkcs1_*_sig_gen*", "signatures to make, with keys of 1024 bits among them"},
+	{"hmac_sha1*", "no JOSE algorithm uses SHA-1"},
+	{"hmac_sha224*", "no JOSE algorithm uses SHA-224"},
+	{"hmac_sha3_*", "no JOSE algorithm uses SHA-3"},
+	{"hmac_sha512_2*", "no JOSE algorithm uses the short forms of SHA-512"},
+	{"hmac_sm3*", "no JOSE algorithm uses SM3"},
+	{"json_web_encryption*", "the issue of jose/jwe"},
+}

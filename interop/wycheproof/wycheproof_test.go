@@ -1,0 +1,240 @@
+package wycheproof
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/c2sp/wycheproof"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jws"
+)
+
+type file struct {
+	NumberOfTests int
+	TestGroups    []group
+}
+
+type group struct {
+	Type             string
+	Public, Private  json.RawMessage // a JWK or a set
+	PublicKeyDer     string
+	Sha              string
+	KeySize, TagSize int
+	Tests            []test
+}
+
+type test struct {
+	TcID               int
+	Comment, Result    string
+	Msg, Sig, Key, Tag string
+	JWS                *token
+}
+
+// token is a compact token, or a document in the JSON serialization as it stands.
+type token string
+
+func (t *token) UnmarshalJSON(data []byte) error {
+	if data[0] != '"' {
+		*t = token(data)
+		return nil
+	}
+	return json.Unmarshal(data, (*string)(t))
+}
+
+// count is what the test of a file came to.
+type count struct{ run, accepted, refused, explained int }
+
+func TestWycheproof(t *testing.T) {
+	total := count{}
+	for name, want := range counts {
+		t.Run(strings.TrimSuffix(name, "_test.json"), func(t *testing.T) {
+			data, err := fs.ReadFile(wycheproof.TestVectors, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var f file
+			if err := json.Unmarshal(data, &f); err != nil {
+				t.Fatal(err)
+			}
+			var c count
+			for _, g := range f.TestGroups {
+				runGroup(t, name, g, &c)
+			}
+			if c.run != want {
+				t.Errorf("%d cases were run, want %d", c.run, want)
+			}
+			if c.explained != len(explained[name]) {
+				t.Errorf("%d lines explain %s, and %d cases need one", len(explained[name]), name, c.explained)
+			}
+			// A file in which everything is refused would pass for a wrong reason.
+			if c.accepted == 0 && !otherParameters[name] {
+				t.Error("nothing was accepted")
+			}
+			total.run, total.accepted, total.refused, total.explained = total.run+c.run, total.accepted+c.accepted, total.refused+c.refused, total.explained+c.explained
+		})
+	}
+	t.Logf("%d files, %d cases: %d accepted, %d refused, %d explained", len(counts), total.run, total.accepted, total.refused, total.explained)
+}
+
+func runGroup(t *testing.T, name string, g group, c *count) {
+	var verify func(test) error
+	switch g.Type {
+	case "JsonWebSignature", "JsonWebKey", "JsonWebCrypto":
+		verify = tokens(g)
+	case "MacTest":
+		verify = macs(t, name)
+	default:
+		verify = signatures(t, name, g)
+	}
+	for _, v := range g.Tests {
+		if strings.HasPrefix(name, "json_web") && v.JWS == nil {
+			continue // encrypted
+		}
+		c.run++
+		err := verify(v)
+		if err == nil {
+			c.accepted++
+		} else {
+			c.refused++
+		}
+		accept := v.Result == "valid"
+		switch {
+		case otherParameters[name]:
+			accept = false
+		case v.Result == "acceptable":
+			continue // the suite leaves it open
+		case g.Type == "MacTest" && g.TagSize != fullTag(name):
+			accept = false // a tag that was cut off, or made longer
+		}
+		if accept == (err == nil) {
+			continue
+		}
+		if explained[name][v.TcID] == "" {
+			t.Errorf("%d (%s) is %s in the suite; here: %v", v.TcID, v.Comment, v.Result, err)
+			continue
+		}
+		c.explained++
+	}
+}
+
+// tokens verifies compact tokens with the group's JWK or set.
+func tokens(g group) func(test) error {
+	text := g.Public
+	if text == nil {
+		text = g.Private
+	}
+	var set struct{ Keys []json.RawMessage }
+	if json.Unmarshal(text, &set) != nil || set.Keys == nil {
+		text = json.RawMessage(`{"keys":[` + string(text) + `]}`)
+	}
+	keys, skipped, err := jwk.ParseSet(text, jwk.Binding{})
+	return func(v test) error {
+		if err != nil {
+			return err
+		}
+		if len(keys) == 0 && len(skipped) > 0 {
+			return skipped[0].Err
+		}
+		_, err := jws.Verify(context.Background(), keys, string(*v.JWS), jws.Options{})
+		return err
+	}
+}
+
+func macs(t *testing.T, name string) func(test) error {
+	alg := map[int]jwa.Algorithm{256: jwa.HS256, 384: jwa.HS384, 512: jwa.HS512}[fullTag(name)]
+	return func(v test) error {
+		key, err := jwk.NewSecretKeyShorterThanHash(alg, "", unhex(t, v.Key))
+		if err != nil {
+			t.Errorf("%d: key: %v", v.TcID, err)
+			return err
+		}
+		return key.Verify(unhex(t, v.Msg), unhex(t, v.Tag))
+	}
+}
+
+// fullTag is the length in bits of a whole tag in a file of hmac_sha256 and the like.
+func fullTag(name string) int {
+	n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(name, "hmac_sha"), "_test.json"))
+	return n
+}
+
+func signatures(t *testing.T, name string, g group) func(test) error {
+	alg, ok := algorithmOf(name)
+	if !ok {
+		t.Fatalf("no algorithm for %s", name)
+	}
+	description, err := jwk.ParseDER(unhex(t, g.PublicKeyDer))
+	var key *jwk.PublicKey
+	if err == nil {
+		key, err = description.PublicKey(jwk.Binding{Algorithms: []jwa.Algorithm{alg}})
+	}
+	return func(v test) error {
+		if err != nil {
+			return err
+		}
+		return key.Verify(unhex(t, v.Msg), unhex(t, v.Sig))
+	}
+}
+
+func algorithmOf(name string) (jwa.Algorithm, bool) {
+	for part, alg := range map[string]string{
+		"ecdsa_secp256r1_sha256": "ES256", "ecdsa_secp384r1_sha384": "ES384", "ecdsa_secp521r1_sha512": "ES512", "ed25519": "EdDSA",
+		"rsa_signature_*_sha256": "RS256", "rsa_signature_*_sha384": "RS384", "rsa_signature_*_sha512": "RS512",
+		"rsa_pss_*_sha256": "PS256", "rsa_pss_*_sha384": "PS384", "rsa_pss_*_sha512": "PS512",
+	} {
+		if ok, _ := path.Match(part+"_*", name); ok {
+			return jwa.Lookup(alg)
+		}
+	}
+	return jwa.Algorithm{}, false
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestEveryFileIsAccountedFor finds files of signatures that are neither run nor
+// left out for a reason, and reasons for files that are not there.
+func TestEveryFileIsAccountedFor(t *testing.T) {
+	files, err := fs.Glob(wycheproof.TestVectors, "*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, name := range files {
+		if counts[name] > 0 {
+			continue
+		}
+		why := ""
+		for _, s := range skipped {
+			if ok, _ := path.Match(s.pattern, name); ok {
+				why = s.why
+				used[s.pattern] = true
+				break
+			}
+		}
+		about := strings.HasPrefix(name, "ecdsa_") || strings.HasPrefix(name, "ed") || strings.HasPrefix(name, "rsa_sig") ||
+			strings.HasPrefix(name, "rsa_pss") || strings.HasPrefix(name, "hmac_") || strings.HasPrefix(name, "json_web")
+		if about && why == "" {
+			t.Errorf("%s is not run, and no reason is given", name)
+		}
+	}
+	for _, s := range skipped {
+		if !used[s.pattern] {
+			t.Errorf("the reason for %s is for no file", s.pattern)
+		}
+	}
+}
