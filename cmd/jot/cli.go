@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes that scripts rely on.
+const (
+	exitOK         = 0 // verified, or done
+	exitRefused    = 1 // the token is refused
+	exitUsage      = 2
+	exitUnreadable = 3 // the token or a key cannot be read
+	exitNoKey      = 4 // no key fits, or the key itself is refused
+	exitFile       = 5 // a file or a URL is not to be had
+)
+
+// cli is the whole command line. Help, completions and the manual come from it.
+type cli struct {
+	Inspect    inspectCmd    `cmd:"" help:"Look inside every token of a text, trusting none."`
+	Verify     verifyCmd     `cmd:"" help:"Check one token, and print its payload only when every check holds."`
+	Sign       signCmd       `cmd:"" help:"Make a signed token from claims."`
+	Key        keyCmd        `cmd:"" help:"Make, convert and look at keys."`
+	Explain    explainCmd    `cmd:"" help:"Say what a claim, a header, an algorithm, an error or an exit code means."`
+	Completion completionCmd `cmd:"" help:"Print the completions for a shell."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+const description = "jot looks into JSON Web Tokens, verifies and signs them, and makes the keys for it."
+
+// app is what a command has to work with.
+type app struct {
+	*terminal
+	in    *input
+	model *kong.Application
+	clock func() time.Time
+}
+
+// now is the time of --now, or the clock's.
+func (a *app) now(flag string) (time.Time, error) {
+	if flag == "" {
+		return a.clock(), nil
+	}
+	t, err := time.Parse(time.RFC3339, flag)
+	if err != nil {
+		return t, fail(exitUsage, "write it as 2026-09-30T12:00:00Z", "--now %s is not an RFC 3339 time", quoted(flag))
+	}
+	return t, nil
+}
+
+func runProcess() int { return run(os.Args[1:], processTerminal(), time.Now) }
+
+// stop carries the exit code of --help through kong, which expects its exit
+// function not to return.
+type stop int
+
+func newParser(t *terminal) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("jot"),
+		kong.Description(description),
+		kong.Writers(t.stdout, t.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(func(code int) { panic(stop(code)) }),
+	)
+}
+
+func run(args []string, t *terminal, clock func() time.Time) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case stop:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	parser, err := newParser(t)
+	if err != nil {
+		panic(err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := parser.Parse(args)
+	if err != nil {
+		where := "jot"
+		var pe *kong.ParseError
+		if errors.As(err, &pe) && pe.Context != nil && pe.Context.Selected() != nil {
+			where = pe.Context.Selected().FullPath()
+		}
+		t.report(&failure{code: exitUsage, msg: err.Error(), hint: "see " + where + " --help"})
+		return exitUsage
+	}
+	a := &app{terminal: t, in: &input{term: t}, model: parser.Model, clock: clock}
+	if err := ctx.Run(a); err != nil {
+		var f *failure
+		if !errors.As(err, &f) {
+			f = &failure{code: exitRefused, msg: fmt.Sprint(err)}
+		}
+		t.report(f)
+		return f.code
+	}
+	return exitOK
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/jotsuite/jot/jose/jwa"
+)
+
+type explainCmd struct {
+	Word string `arg:"" optional:"" help:"A claim (aud), header (crit), algorithm (ES256), kind (id-token), error (exp.expired) or exit code (4). Without it, all words are listed."`
+}
+
+func (c *explainCmd) Run(a *app) error {
+	if c.Word == "" {
+		return a.data(vocabulary())
+	}
+	var found []term
+	for _, t := range terms() {
+		if t.word == c.Word {
+			found = append(found, t)
+		}
+	}
+	if len(found) == 0 {
+		hint := "jot explain lists all words"
+		if near := nearest(c.Word); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, ", ") + "?"
+		}
+		return fail(exitUsage, hint, "%s is not a word that jot knows", quoted(c.Word))
+	}
+	var b strings.Builder
+	for i, t := range found {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s\n%s\n", a.heading(t.word+" ("+t.what+")"), wrap(t.text, 78, "  "))
+		if t.spec != "" {
+			fmt.Fprintf(&b, "  See %s.\n", t.spec)
+		}
+	}
+	return a.data(b.String())
+}
+
+// term is a word and its explanation.
+type term struct{ word, what, spec, text string }
+
+// terms is everything that explain knows: the words below, and the algorithms from
+// the library's own table.
+func terms() []term {
+	all := slices.Clone(words)
+	for _, alg := range jwa.Signatures() {
+		text := algorithmText[alg.Family()]
+		if c := alg.Curve(); c != "" && alg.KeyType() == "EC" {
+			text += " Its keys are on the curve " + c + "."
+		}
+		if n := alg.SignatureSize(); n > 0 {
+			text += fmt.Sprintf(" A signature has %d bytes.", n)
+		}
+		if alg.Deprecated() {
+			text += " A newer name is preferred."
+		}
+		all = append(all, term{alg.Name(), "algorithm", alg.Spec(), text})
+	}
+	return all
+}
+
+var algorithmText = map[string]string{
+	"HMAC":              "A MAC made with one secret that both sides hold: who can verify can also sign. The secret has at least as many bytes as the hash.",
+	"RSASSA-PKCS1-v1_5": "An RSA signature with the older padding, which most issuers use. Keys have at least 2048 bits.",
+	"RSASSA-PSS":        "An RSA signature with the newer padding, a salt as long as the hash. Keys have at least 2048 bits.",
+	"ECDSA":             "A signature on an elliptic curve. The two numbers stand one after the other, not in DER.",
+	"EdDSA":             "A signature with Ed25519: small, fast, and without a random number that could go wrong.",
+}
+
+// words has the claims, the headers, the kinds, the errors, the exit codes.
+var words = []term{
+	{"iss", "claim", "RFC 7519, Section 4.1.1", "Issuer: who made the token. Compared as an exact string; a slash at the end counts. A key found for one issuer never verifies another's tokens."},
+	{"sub", "claim", "RFC 7519, Section 4.1.2", "Subject: whom the token is about. Unique only within its issuer."},
+	{"aud", "claim", "RFC 7519, Section 4.1.3", "Audience: whom the token is for, a string or an array of them. Who is not among them must refuse the token."},
+	{"exp", "claim", "RFC 7519, Section 4.1.4", "Expiry: from this second on the token is refused. Seconds since 1970 in UTC, fractions allowed."},
+	{"nbf", "claim", "RFC 7519, Section 4.1.5", "Not before: until this second the token is refused."},
+	{"iat", "claim", "RFC 7519, Section 4.1.6", "Issued at: when the token was made. One in the future, beyond the leeway, is refused."},
+	{"jti", "claim", "RFC 7519, Section 4.1.7", "Identifier of the token, for those who accept each only once."},
+	{"nonce", "claim", "OpenID Connect Core 1.0, Section 2", "The value of the request, given back. It ties the token to that request; in other protocols it is the server's value that makes a proof fresh."},
+	{"azp", "claim", "OpenID Connect Core 1.0, Section 2", "Authorized party: the client that the ID token was issued to."},
+	{"at_hash", "claim", "OpenID Connect Core 1.0, Section 3.1.3.6", "The left half of the access token's hash: ties an ID token to the access token beside it."},
+	{"c_hash", "claim", "OpenID Connect Core 1.0, Section 3.3.2.11", "The left half of the authorization code's hash: ties an ID token to the code beside it."},
+	{"s_hash", "claim", "FAPI 1.0 Advanced, Section 5.1", "The left half of the state's hash: ties an ID token to the state of the request."},
+	{"auth_time", "claim", "OpenID Connect Core 1.0, Section 2", "When the user last logged in."},
+	{"acr", "claim", "OpenID Connect Core 1.0, Section 2", "How strongly the user was authenticated, by a name that both sides know."},
+	{"amr", "claim", "RFC 8176", "By which methods the user was authenticated, such as pwd and otp."},
+	{"scope", "claim", "RFC 8693, Section 4.2", "What the access token permits: words with a space between them."},
+	{"client_id", "claim", "RFC 8693, Section 4.3", "The client that the token was issued to."},
+	{"cnf", "claim", "RFC 7800, Section 3", "Confirmation: the key, or its thumbprint, that the presenter has to prove it holds."},
+	{"act", "claim", "RFC 8693, Section 4.1", "Actor: who acts for the subject."},
+	{"may_act", "claim", "RFC 8693, Section 4.4", "Who is permitted to act for the subject."},
+	{"events", "claim", "RFC 8417, Section 2.2", "The events that a security event token reports, by their URIs."},
+	{"sub_id", "claim", "RFC 9493, Section 4.1", "Subject as an object: its format says which members identify it."},
+	{"sid", "claim", "OpenID Connect Front-Channel Logout 1.0, Section 3", "The session at the provider."},
+	{"htm", "claim", "RFC 9449, Section 4.2", "The HTTP method that a DPoP proof is for."},
+	{"htu", "claim", "RFC 9449, Section 4.2", "The URL that a DPoP proof is for, without query and fragment."},
+	{"ath", "claim", "RFC 9449, Section 4.2", "The hash of the access token that a DPoP proof goes with."},
+	{"vct", "claim", "draft-ietf-oauth-sd-jwt-vc, Section 3.2.2.1", "The type of a verifiable credential."},
+	{"_sd", "claim", "RFC 9901, Section 4.2.4.1", "The digests of the claims that the holder may disclose."},
+	{"_sd_alg", "claim", "RFC 9901, Section 4.1.1", "The hash of the digests; sha-256 if absent."},
+	{"status", "claim", "draft-ietf-oauth-status-list, Section 6.2", "Where to look up whether the token was revoked."},
+	{"jwks", "claim", "OpenID Federation 1.0, Section 3", "The keys of the entity that a statement is about. In a self-signed statement they prove nothing by themselves."},
+	{"metadata", "claim", "OpenID Federation 1.0, Section 3", "What the entity says of itself, by the role it plays."},
+	{"qsh", "claim", "Atlassian Connect, query string hash", "The hash of the request that the token signs."},
+	{"token_introspection", "claim", "RFC 9701, Section 5", "The introspection response, apart from the claims of the token around it."},
+
+	{"alg", "header", "RFC 7515, Section 4.1.1", "The algorithm. It only selects among the keys that the verifier trusts already: a key knows its own algorithm, and a token cannot change it. none is never accepted."},
+	{"kid", "header", "RFC 7515, Section 4.1.4", "Which key. Any string of the issuer's choosing; a hint, not a reason to trust."},
+	{"typ", "header", "RFC 7515, Section 4.1.9", "The kind of token, so that one kind cannot pass for another. Compared without case and without application/ in front."},
+	{"cty", "header", "RFC 7515, Section 4.1.10", "What the payload is. JWT says that another token is inside."},
+	{"crit", "header", "RFC 7515, Section 4.1.11", "The extensions that the verifier must understand, or refuse the token."},
+	{"b64", "header", "RFC 7797, Section 3", "false says that the payload is not base64url. Not in a JWT."},
+	{"jwk", "header", "RFC 7515, Section 4.1.3", "The key itself. Anyone can put theirs here: never trusted by itself."},
+	{"jku", "header", "RFC 7515, Section 4.1.2", "Where the key set is. Never followed: the sender would choose the key."},
+	{"x5u", "header", "RFC 7515, Section 4.1.5", "Where the certificate is. Never followed."},
+	{"x5c", "header", "RFC 7515, Section 4.1.6", "The certificate chain. Worth only as much as its path to an anchor that you trust."},
+	{"x5t", "header", "RFC 7515, Section 4.1.7", "The SHA-1 thumbprint of the certificate. Never used."},
+	{"x5t#S256", "header", "RFC 7515, Section 4.1.8", "The SHA-256 thumbprint of the certificate."},
+	{"enc", "header", "RFC 7516, Section 4.1.2", "How the content of an encrypted token is encrypted."},
+	{"zip", "header", "RFC 7516, Section 4.1.3", "How the content was compressed before it was encrypted."},
+	{"none", "algorithm", "RFC 8725, Section 3.2", "No signature at all. jot never makes and never accepts it."},
+
+	{"jwt", "kind", "RFC 7519", "A JSON Web Token of no particular kind: claims with a signature."},
+	{"id-token", "kind", "OpenID Connect Core 1.0, Section 2", "Tells a client who logged in. For the client alone, never for an API."},
+	{"access-token", "kind", "RFC 9068", "Lets a client call an API. For the API, opaque to the client."},
+	{"request-object", "kind", "RFC 9101", "The parameters of an authorization request, signed by the client."},
+	{"client-assertion", "kind", "RFC 7523, Section 2.2", "How a client proves who it is to the authorization server: iss and sub are both the client."},
+	{"dpop-proof", "kind", "RFC 9449, Section 4", "Proves for one HTTP request that the sender holds a key. Its own jwk is the point, and still proves nothing without the access token that names it."},
+	{"client-attestation", "kind", "draft-ietf-oauth-attestation-based-client-auth", "The maker of an app vouches for one instance of it and its key."},
+	{"client-attestation-pop", "kind", "draft-ietf-oauth-attestation-based-client-auth", "The instance proves that it holds the key of its attestation."},
+	{"ciba-request", "kind", "OpenID CIBA Core 1.0, Section 7.1.1", "A backchannel authentication request, signed by the client."},
+	{"login-hint-token", "kind", "OpenID CIBA Core 1.0, Section 7.1", "Says which user a backchannel authentication is for."},
+	{"jarm", "kind", "JARM, Section 2.1", "An authorization response, signed by the server."},
+	{"userinfo", "kind", "OpenID Connect Core 1.0, Section 5.3.2", "The claims about a user, signed by the provider."},
+	{"introspection", "kind", "RFC 9701", "What the authorization server says of an access token, signed."},
+	{"authorization-grant", "kind", "RFC 7523, Section 2.1", "A third party's word, to be exchanged for an access token."},
+	{"logout-token", "kind", "OpenID Connect Back-Channel Logout 1.0, Section 2.4", "Tells a client that a session is over."},
+	{"security-event", "kind", "RFC 8417", "Reports events, such as an account that was disabled. It has no exp."},
+	{"entity-statement", "kind", "OpenID Federation 1.0, Section 3", "What an entity of a federation says of itself or of one below it."},
+	{"trust-mark", "kind", "OpenID Federation 1.0, Section 7", "Says that an entity meets a set of rules."},
+	{"sd-jwt", "kind", "RFC 9901", "A token whose holder chooses which claims to show."},
+	{"sd-jwt-vc", "kind", "draft-ietf-oauth-sd-jwt-vc", "A verifiable credential as an SD-JWT."},
+	{"key-binding", "kind", "RFC 9901, Section 4.3", "Proves that who presents an SD-JWT holds its key."},
+	{"key-proof", "kind", "OpenID4VCI 1.0, Appendix F", "Proves to a credential issuer that the wallet holds the key to put into the credential."},
+	{"status-list", "kind", "draft-ietf-oauth-status-list", "The status of many tokens, a few bits each."},
+	{"jwe", "kind", "RFC 7516", "An encrypted token: only its header can be seen without the key."},
+	{"cwt", "kind", "RFC 8392", "The same claims in CBOR."},
+
+	{"0", "exit code", "", "Verified, or done."},
+	{"1", "exit code", "", "The token is refused: its signature, its claims or its type."},
+	{"2", "exit code", "", "Usage: an option is missing, unknown or contradicts another."},
+	{"3", "exit code", "", "The token or a key cannot be read: every error of token.* and json.*."},
+	{"4", "exit code", "", "No key fits the token, or the key itself is refused."},
+	{"5", "exit code", "", "A file or a URL is not to be had, or exists where it would be overwritten."},
+
+	{"token.too_large", "error", "", "The token is larger than the limit: 64 KiB in the library unless raised, 1 MB here."},
+	{"token.malformed", "error", "RFC 7515, Section 7.1", "This is not three parts of base64url with a dot between them. White space, padding, URL encoding and other words around the token are not removed for you: what is verified is what was received."},
+	{"token.encoding", "error", "RFC 7515, Section 2", "A part is not canonical base64url: the same bytes could be written in another way, so that a changed token would still verify."},
+	{"json.syntax", "error", "RFC 8259", "This is not JSON."},
+	{"json.duplicate", "error", "RFC 7519, Section 4", "A name occurs twice in one object. Two readers could take different values from it."},
+	{"json.utf8", "error", "RFC 8259, Section 8.1", "The JSON is not UTF-8."},
+	{"json.surrogate", "error", "RFC 7493, Section 2.1", "A string has half of a character in it."},
+	{"json.trailing", "error", "RFC 8259, Section 2", "Something follows the JSON value."},
+	{"json.depth", "error", "RFC 8259, Section 9", "Objects or arrays are nested deeper than the limit."},
+	{"json.limit", "error", "RFC 8259, Section 9", "A number, a name, or the count of members is over the limit."},
+	{"json.type", "error", "RFC 7519, Section 7.2", "A member has another type than it must have: a string for a number, or null."},
+	{"json.number", "error", "RFC 7519, Section 2", "A number is out of range, or would lose digits."},
+	{"alg.missing", "error", "RFC 7515, Section 4.1.1", "The header has no alg, or one that is not a string."},
+	{"alg.none", "error", "RFC 8725, Section 3.2", "The token says that it is not signed. It is refused, always."},
+	{"alg.unknown", "error", "RFC 8725, Section 3.1", "The algorithm has no meaning here. Names are case-sensitive."},
+	{"alg.not_allowed", "error", "RFC 8725, Section 3.1", "The algorithm is not among those that the policy or the keys allow."},
+	{"alg.mismatch", "error", "RFC 8725, Section 3.1", "The key is for another algorithm than the token names. If the key names none itself, --alg says which it is for; never take it from the token."},
+	{"crit.invalid", "error", "RFC 7515, Section 4.1.11", "crit is not a list of names, or lists one that it may not."},
+	{"crit.unknown", "error", "RFC 7515, Section 4.1.11", "The token demands that an extension be understood, and it is not."},
+	{"b64.invalid", "error", "RFC 7797, Section 7", "A JWT has an encoded payload: b64 may not be false."},
+	{"typ.mismatch", "error", "RFC 8725, Section 3.11", "The token says that it is of another type than the one that is due here. With no type asked for, only JWT or none passes."},
+	{"header.invalid", "error", "RFC 7515, Section 4", "The header breaks a rule that has no code of its own."},
+	{"header.conflict", "error", "RFC 7515, Section 7.2.1", "The protected and the unprotected header have a name in common."},
+	{"header.unprotected", "error", "RFC 7515, Section 7.2.1", "A member that must be protected by the signature is not."},
+	{"key.none", "error", "RFC 7515, Section 6", "None of the keys fits what the token's header asks for. A kid in the key and in the token must be the same."},
+	{"key.ambiguous", "error", "RFC 7515, Section 6", "More than four keys fit. Give keys a kid, or give fewer keys."},
+	{"key.invalid", "error", "RFC 7517, Section 4", "The key is malformed or contradicts itself: a point off its curve, a length that is wrong, private and public parts that do not belong together."},
+	{"key.weak", "error", "RFC 8725, Section 3.5", "The key is not strong enough: a secret shorter than its hash, an RSA key under 2048 bits or with a known weakness."},
+	{"key.use", "error", "RFC 7517, Section 4.2", "use, key_ops or alg says that the key is for something else."},
+	{"key.unsupported", "error", "RFC 7517, Section 4.1", "The key's type, its curve or its algorithm are not known here."},
+	{"key.private", "error", "RFC 7517, Section 9.2", "A private or secret key stands where a public one is due, or the other way round."},
+	{"key.limit", "error", "RFC 7517", "The key or the set is too large."},
+	{"key.fips", "error", "FIPS 140-3", "The FIPS mode of this program forbids the key."},
+	{"sig.invalid", "error", "RFC 7515, Section 5.2", "The signature was not made over this token with this key. Either the token was changed, or the key is another one."},
+	{"sig.none", "error", "RFC 7515, Section 7.2.1", "The list of signatures is empty."},
+	{"iss.missing", "error", "RFC 8725, Section 3.8", "The token does not say who issued it."},
+	{"iss.mismatch", "error", "RFC 8725, Section 3.8", "The issuer is none of those that were named. It is compared as an exact string: look for a slash at the end."},
+	{"aud.missing", "error", "RFC 8725, Section 3.9", "The token does not say whom it is for."},
+	{"aud.mismatch", "error", "RFC 7519, Section 4.1.3", "The token is for someone else. A server that accepts it would let one service act with the tokens of another."},
+	{"exp.missing", "error", "RFC 7519, Section 4.1.4", "The token never ends. --optional-exp accepts that."},
+	{"exp.expired", "error", "RFC 7519, Section 4.1.4", "The token has ended. --ignore-exp accepts it, to look at an old one."},
+	{"exp.lifetime", "error", "RFC 7523, Section 3", "The token lives longer than the policy allows."},
+	{"nbf.early", "error", "RFC 7519, Section 4.1.5", "The token is not valid yet. Look at the clocks first."},
+	{"nbf.order", "error", "RFC 7519, Section 4.1.5", "The token ends before it begins."},
+	{"iat.missing", "error", "RFC 7519, Section 4.1.6", "The token does not say when it was made, and the policy needs that."},
+	{"iat.future", "error", "RFC 7519, Section 4.1.6", "The token was made in the future. Look at the clocks first."},
+	{"iat.too_old", "error", "RFC 7519, Section 4.1.6", "The token was made longer ago than the policy allows."},
+	{"jti.missing", "error", "RFC 7519, Section 4.1.7", "The token has no identifier, and the policy accepts each token once."},
+	{"jti.replayed", "error", "RFC 7519, Section 4.1.7", "The token was used before."},
+	{"claim.missing", "error", "RFC 7519, Section 4", "A claim that the policy requires is not there."},
+	{"claim.type", "error", "RFC 7519, Section 7.2", "A claim has another type than it must have."},
+	{"claim.collision", "error", "RFC 7519, Section 4", "A claim of one's own has the name of a registered one."},
+	{"policy.invalid", "error", "RFC 8725, Section 3", "The policy does not say enough, or contradicts itself."},
+}
+
+func vocabulary() string {
+	groups := map[string][]string{}
+	for _, t := range terms() {
+		groups[t.what] = append(groups[t.what], t.word)
+	}
+	var b strings.Builder
+	for _, g := range []struct{ what, title string }{
+		{"claim", "claims"}, {"header", "headers"}, {"algorithm", "algorithms"},
+		{"kind", "kinds"}, {"error", "errors"}, {"exit code", "exit codes"},
+	} {
+		fmt.Fprintf(&b, "%s\n%s\n", g.title, wrap(strings.Join(groups[g.what], " "), 78, "  "))
+	}
+	return b.String()
+}
+
+// nearest are the words that are most like one that is unknown.
+func nearest(word string) []string {
+	type candidate struct {
+		word     string
+		distance int
+	}
+	var list []candidate
+	lower := strings.ToLower(word)
+	for _, t := range terms() {
+		have := strings.ToLower(t.word)
+		d := editDistance(lower, have)
+		if len(lower) > 2 && strings.Contains(have, lower) {
+			d = 1
+		}
+		if d <= max(1, len(word)/3) {
+			list = append(list, candidate{t.word, d})
+		}
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].distance < list[j].distance })
+	var out []string
+	for _, c := range list {
+		if out = appendNew(out, c.word); len(out) == 5 {
+			break
+		}
+	}
+	return out
+}
+
+// editDistance counts the single changes that make b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := corner
+			if a[i] != b[j] {
+				cost++
+			}
+			corner = row[j+1]
+			row[j+1] = min(cost, row[j]+1, corner+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// wrap breaks text at spaces into lines of at most width characters.
+func wrap(text string, width int, indent string) string {
+	var b strings.Builder
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line) > len(indent) {
+			if len(line)+1+len(word) > width {
+				b.WriteString(line + "\n")
+				line = indent
+			} else {
+				line += " "
+			}
+		}
+		line += word
+	}
+	b.WriteString(line)
+	return b.String()
+}

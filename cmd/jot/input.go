@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// maxInput is the most that is read of a file or of stdin, in bytes: 1 MB, many
+// times any real token or key set.
+const maxInput = 1 << 20
+
+// input reads what the arguments of one command name; stdin only once.
+type input struct {
+	term      *terminal
+	stdinUsed string // by which argument
+}
+
+// token returns the text that TOKEN | @FILE | - names.
+func (in *input) token(arg string) (string, error) {
+	switch {
+	case arg == "" && in.term.stdinTTY:
+		return "", fail(exitUsage, "give @FILE, or - and the text on stdin", "no token given")
+	case arg == "" || arg == "-":
+		return in.text("-", "the token")
+	case strings.HasPrefix(arg, "@"):
+		return in.text(arg[1:], "the token")
+	}
+	in.term.warn("a token in an argument is seen by other users and kept by the shell; prefer - or @FILE")
+	return arg, nil
+}
+
+// document is token without the empty argument and without the warning: for what
+// is no secret. It returns nil where nothing was given.
+func (in *input) document(arg string) ([]byte, error) {
+	switch {
+	case arg == "":
+		return nil, nil
+	case arg == "-":
+		return in.file("-", "the claims")
+	case strings.HasPrefix(arg, "@"):
+		return in.file(arg[1:], "the claims")
+	}
+	return nil, fail(exitUsage, "write @"+visible(arg)+" for a file, or - for stdin; single claims are given with --claim", "the claims are read from @FILE or -")
+}
+
+func (in *input) text(name, what string) (string, error) {
+	b, err := in.file(name, what)
+	if err != nil {
+		return "", err
+	}
+	if bytes.IndexByte(b, 0) >= 0 {
+		return "", fail(exitUnreadable, "give a text that holds a token", "%s holds binary data", label(name))
+	}
+	b = bytes.TrimPrefix(b, []byte("\ufeff"))
+	if len(bytes.TrimSpace(b)) == 0 {
+		return "", fail(exitUnreadable, "pipe a token into jot, or give @FILE", "%s is empty", label(name))
+	}
+	return string(b), nil
+}
+
+// file reads FILE, @FILE or - whole.
+func (in *input) file(name, what string) ([]byte, error) {
+	name = strings.TrimPrefix(name, "@")
+	var r io.Reader
+	if name == "-" {
+		if in.stdinUsed != "" {
+			return nil, fail(exitUsage, "give one of them as a file", "%s and %s cannot both be read from stdin", in.stdinUsed, what)
+		}
+		in.stdinUsed = what
+		if in.term.stdinTTY {
+			in.term.talk("", "", "reading "+what+" from the terminal; end with Ctrl-D")
+		}
+		r = in.term.stdin
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fileFailure(name, err)
+		}
+		defer f.Close()
+		if st, err := f.Stat(); err == nil && st.IsDir() {
+			return nil, fail(exitFile, "give the name of a file", "%s is a directory", label(name))
+		}
+		r = f
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	if err != nil {
+		return nil, fileFailure(name, err)
+	}
+	if len(b) > maxInput {
+		return nil, fail(exitUnreadable, "cut out the part with the token", "%s holds more than 1 MB", label(name))
+	}
+	return b, nil
+}
+
+func label(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return quoted(name)
+}
+
+func fileFailure(name string, err error) *failure {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fail(exitFile, "check the name", "there is no file %s", label(name))
+	case errors.Is(err, fs.ErrPermission):
+		return fail(exitFile, "", "no permission to read %s", label(name))
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fail(exitFile, "", "cannot read %s: %v", label(name), err)
+}

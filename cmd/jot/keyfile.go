@@ -1,0 +1,289 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+)
+
+// keyFile is what a file of keys holds: one key, or a set.
+type keyFile struct {
+	name    string
+	keys    []jwk.JWK
+	skipped []jwk.Skipped // members of a set that are no keys
+	set     bool
+	cert    bool
+}
+
+func (in *input) keys(name string) (*keyFile, error) {
+	if isURL(name) {
+		return nil, fail(exitUsage, "fetch it yourself, say with curl, and give the file", "keys are read from files only, not from %s", quoted(name))
+	}
+	data, err := in.file(name, "the key")
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(data, name)
+}
+
+func isURL(name string) bool {
+	scheme, _, ok := strings.Cut(name, "://")
+	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
+}
+
+func parseKeys(data []byte, name string) (*keyFile, error) {
+	f := &keyFile{name: name}
+	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
+	var (
+		key jwk.JWK
+		err error
+	)
+	switch {
+	case len(text) == 0:
+		return nil, fail(exitUnreadable, "make a key with: jot key new ES256", "%s is empty", label(name))
+	case text[0] == '{':
+		// A map, because it matches names exactly.
+		var members map[string]json.RawMessage
+		if json.Unmarshal(text, &members) == nil && members["keys"] != nil && members["kty"] == nil {
+			f.set = true
+			f.keys, f.skipped, err = jwk.ParseJWKs(text)
+			if err != nil {
+				return nil, keyFailure(exitUnreadable, name, err)
+			}
+			if len(f.keys) == 0 {
+				return nil, fail(exitNoKey, firstReason(f.skipped), "the set in %s has no key that can be used", label(name))
+			}
+			return f, nil
+		}
+		key, err = jwk.Parse(text)
+	case text[0] == '[':
+		return nil, fail(exitUnreadable, `a set of keys is written {"keys": […]}`, "%s holds a JSON array, not a key", label(name))
+	case bytes.Contains(text, []byte("-----BEGIN ")):
+		f.cert = bytes.Contains(text, []byte("-----BEGIN CERTIFICATE"))
+		key, err = jwk.ParsePEM(text)
+	case bytes.HasPrefix(text, []byte("ssh-")), bytes.HasPrefix(text, []byte("ecdsa-sha2-")):
+		return nil, fail(exitUnreadable, "convert it with: ssh-keygen -e -m PKCS8 -f FILE", "%s is an OpenSSH key", label(name))
+	default:
+		key, err = jwk.ParseDER(data)
+		f.cert = err == nil && len(key.X5C()) > 0
+	}
+	if err != nil {
+		return nil, keyFailure(exitUnreadable, name, err)
+	}
+	f.keys = []jwk.JWK{key}
+	return f, nil
+}
+
+// keyFailure is the refusal of a key. What is wrong with the key itself is
+// exitNoKey; reading is the exit code where it is only not a key.
+func keyFailure(reading int, name string, err error) *failure {
+	code, hint := reading, ""
+	switch {
+	case errors.Is(err, jwk.ErrWeak):
+		code, hint = exitNoKey, "--allow-weak-key accepts a short secret; a short RSA key is never accepted"
+	case errors.Is(err, jwk.ErrUse), errors.Is(err, jwk.ErrUnsupported), errors.Is(err, jwk.ErrPrivate),
+		errors.Is(err, jwk.ErrLimit), errors.Is(err, jwk.ErrFIPS), errors.Is(err, jwk.ErrAlgorithm):
+		code = exitNoKey
+	}
+	return fail(code, hint, "the key in %s: %v%s", label(name), err, inCode(err))
+}
+
+// firstReason is why the first of the skipped members was skipped.
+func firstReason(skipped []jwk.Skipped) string {
+	if len(skipped) == 0 {
+		return ""
+	}
+	return skipped[0].Err.Error()
+}
+
+// inCode is the stable code of an error in brackets, or nothing.
+func inCode(err error) string {
+	if c := codeOf(err); c != "" {
+		return " [" + c + "]"
+	}
+	return ""
+}
+
+func codeOf(err error) string {
+	var c interface{ Code() string }
+	if errors.As(err, &c) {
+		return c.Code()
+	}
+	return ""
+}
+
+func specOf(err error) string {
+	var c interface{ Spec() string }
+	if errors.As(err, &c) {
+		return c.Spec()
+	}
+	return ""
+}
+
+// algorithm reads --alg.
+func algorithm(name string) (jwa.Algorithm, error) {
+	if name == "" {
+		return jwa.Algorithm{}, nil
+	}
+	for _, a := range jwa.Signatures() {
+		if a.Name() == name {
+			return a, nil
+		}
+	}
+	if strings.EqualFold(name, "none") {
+		return jwa.Algorithm{}, fail(exitUsage, "", `"none" is not an algorithm that jot accepts or makes`)
+	}
+	return jwa.Algorithm{}, fail(exitUsage, "one of "+algorithmNames(), "%s is not a signature algorithm", quoted(name))
+}
+
+func algorithmNames() string {
+	var names []string
+	for _, a := range jwa.Signatures() {
+		names = append(names, a.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// binding binds a key without an algorithm of its own to alg, where one is given.
+func binding(j jwk.JWK, alg jwa.Algorithm) jwk.Binding {
+	if j.Algorithm() != "" || alg == (jwa.Algorithm{}) {
+		return jwk.Binding{}
+	}
+	return jwk.Binding{Algorithms: []jwa.Algorithm{alg}}
+}
+
+// secretFile makes the key of --secret-file: the bytes of the file without one
+// final newline, bound to alg, or to HS256.
+func (in *input) secretFile(name string, alg jwa.Algorithm, weak bool) (*jwk.SecretKey, error) {
+	switch {
+	case alg == (jwa.Algorithm{}):
+		alg = jwa.HS256
+	case !alg.Symmetric():
+		return nil, fail(exitUsage, "give its key with --key", "--alg %s does not use a secret", alg)
+	}
+	data, err := in.file(name, "the secret")
+	if err != nil {
+		return nil, err
+	}
+	if data = bytes.TrimSuffix(data, []byte("\n")); len(data) > 0 && data[len(data)-1] == '\r' {
+		data = data[:len(data)-1]
+	}
+	return secret(name, alg, "", data, weak)
+}
+
+func secret(name string, alg jwa.Algorithm, kid string, data []byte, weak bool) (*jwk.SecretKey, error) {
+	if len(data) == 0 {
+		return nil, fail(exitNoKey, "", "the secret in %s is empty", label(name))
+	}
+	made := jwk.NewSecretKey
+	if weak {
+		made = jwk.NewSecretKeyShorterThanHash
+	}
+	key, err := made(alg, kid, data)
+	if err != nil {
+		f := keyFailure(exitNoKey, name, err)
+		f.msg = strings.Replace(f.msg, "the key in", "the secret in", 1)
+		if errors.Is(err, jwk.ErrWeak) {
+			f.hint = "--allow-weak-key accepts it; anyone can guess a short secret and sign with it"
+		} else if f.hint == "" {
+			f.hint = "a key is given with --key; a secret file holds nothing but the secret"
+		}
+		return nil, f
+	}
+	return key, nil
+}
+
+// octKey makes the key of a symmetric JWK.
+func octKey(name string, j jwk.JWK, alg jwa.Algorithm, weak bool) (*jwk.SecretKey, error) {
+	if j.Algorithm() == "" && alg == (jwa.Algorithm{}) {
+		return nil, fail(exitNoKey, "say with --alg which it is for, for example --alg HS256", "the secret in %s names no algorithm", label(name))
+	}
+	key, err := j.SecretKey(binding(j, alg))
+	if errors.Is(err, jwk.ErrWeak) && weak {
+		if own, ok := jwa.Lookup(j.Algorithm()); ok {
+			alg = own
+		}
+		var k string
+		raw, _ := j.Member("k")
+		if json.Unmarshal(raw, &k) == nil {
+			if b, e := base64.RawURLEncoding.Strict().DecodeString(k); e == nil {
+				return secret(name, alg, j.KeyID(), b, true)
+			}
+		}
+	}
+	if err != nil {
+		return nil, keyFailure(exitNoKey, name, err)
+	}
+	return key, nil
+}
+
+// verifiers makes the keys that a token is verified with. Of a private key or a
+// certificate the public key is used.
+func (a *app) verifiers(f *keyFile, alg jwa.Algorithm, weak bool) (jwk.Set, error) {
+	var (
+		set   jwk.Set
+		first error
+	)
+	for _, j := range f.keys {
+		key, err := a.verifier(f, j, alg, weak)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		set = append(set, key)
+	}
+	if len(set) == 0 {
+		return nil, first
+	}
+	return set, nil
+}
+
+func (a *app) verifier(f *keyFile, j jwk.JWK, alg jwa.Algorithm, weak bool) (jwk.Key, error) {
+	if j.KeyType() == "oct" {
+		return octKey(f.name, j, alg, weak)
+	}
+	switch {
+	case j.IsPrivate():
+		a.warn("%s holds a private key; only its public half is used. jot key pub %s writes that", label(f.name), f.name)
+		j = j.Public()
+	case f.cert:
+		a.warn("only the public key of the certificate in %s is used; its dates, its issuer and its names are not checked", label(f.name))
+	}
+	key, err := j.PublicKey(binding(j, alg))
+	if err != nil {
+		return nil, keyFailure(exitNoKey, f.name, err)
+	}
+	return key, nil
+}
+
+// signer makes the key that a token is signed with.
+func (a *app) signer(f *keyFile, alg jwa.Algorithm, weak bool) (jwk.Signer, error) {
+	var j jwk.JWK
+	n := 0
+	for _, k := range f.keys {
+		if k.IsPrivate() || k.KeyType() == "oct" {
+			j = k
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return nil, fail(exitNoKey, "signing takes the private key, as jot key new makes it", "%s holds no private key", label(f.name))
+	case n > 1:
+		return nil, fail(exitNoKey, "give a file with the one key to sign with", "%s holds %d private keys", label(f.name), n)
+	case j.KeyType() == "oct":
+		return octKey(f.name, j, alg, weak)
+	}
+	key, err := j.PrivateKey(binding(j, alg))
+	if err != nil {
+		return nil, keyFailure(exitNoKey, f.name, err)
+	}
+	return key, nil
+}

@@ -1,0 +1,571 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/jose/unverified"
+	"github.com/jotsuite/jot/lint"
+)
+
+type verifyCmd struct {
+	Token        string        `arg:"" optional:"" help:"TOKEN, @FILE or -: one compact token, at most 1 MB. Without it, stdin is read."`
+	Key          string        `placeholder:"FILE" help:"The issuer's public key: a JWK, a set, PEM or DER, or - for stdin."`
+	SecretFile   string        `placeholder:"FILE" help:"The shared secret: the bytes of FILE without one final newline."`
+	JWKS         string        `name:"jwks" placeholder:"FILE" help:"The issuer's key set."`
+	Alg          string        `placeholder:"ALG" help:"The only algorithm to accept, and that of a key that names none."`
+	Iss          []string      `sep:"none" placeholder:"ISSUER" help:"An issuer to accept. Repeats."`
+	AnyIssuer    bool          `help:"Accept any issuer, and none."`
+	Aud          []string      `sep:"none" placeholder:"AUDIENCE" help:"A name you answer to as the audience. Repeats."`
+	AnyAudience  bool          `help:"Accept any audience, and none."`
+	Typ          string        `placeholder:"TYPE" help:"The typ to demand, such as at+jwt. Without it, only JWT or none passes."`
+	OptionalExp  bool          `help:"Accept a token without exp; one that is there is enforced."`
+	IgnoreExp    bool          `help:"Accept a token whether it has expired or not."`
+	AllowWeakKey bool          `help:"Accept a secret shorter than its hash. Anyone can guess it."`
+	Now          string        `placeholder:"TIME" help:"The time to judge by, as 2026-09-30T12:00:00Z."`
+	Leeway       time.Duration `default:"60s" placeholder:"DURATION" help:"How far clocks may differ, as 60s; 0s is exact. The default is 60s."`
+	JSON         bool          `name:"json" help:"Print the outcome as one JSON object, with every check."`
+}
+
+func (*verifyCmd) Help() string {
+	return `Every check is listed on stderr, and the payload goes to stdout only when all of them hold. With --json one object goes to stdout instead: verified, kind, header, claims (only when verified) and checks, each with the code it fails with, ok, got, want and spec.
+
+Who may have issued the token and whom it is for must be said: --iss or --any-issuer, --aud or --any-audience.
+
+The exit code is 0 when verified, 1 when refused, 2 for usage, 3 when the token or a key cannot be read, 4 when no key fits or the key itself is refused, and 5 when a file is not to be had.`
+}
+
+// check is one line of the outcome. Code is what the check is refused with; one
+// that holds bears the code that it would have had.
+type check struct {
+	Code string `json:"code"`
+	OK   bool   `json:"ok"`
+	Got  string `json:"got,omitempty"`
+	Want string `json:"want,omitempty"`
+	Spec string `json:"spec,omitempty"`
+
+	name, text string
+}
+
+type outcome struct {
+	Verified bool            `json:"verified"`
+	Kind     string          `json:"kind"`
+	Header   json.RawMessage `json:"header,omitempty"`
+	Claims   json.RawMessage `json:"claims,omitempty"`
+	Checks   []check         `json:"checks"`
+}
+
+func (c *verifyCmd) Run(a *app) error {
+	now, err := a.now(c.Now)
+	if err != nil {
+		return err
+	}
+	policy, err := c.policy(now)
+	if err != nil {
+		return err
+	}
+	text, err := a.in.token(c.Token)
+	if err != nil {
+		return err
+	}
+	keys, err := c.keys(a, policy.Algorithms)
+	if err != nil {
+		return err
+	}
+	verifier, err := jwt.NewVerifier[struct{}](keys, policy)
+	if err != nil {
+		return fail(exitUsage, "", "%v", err)
+	}
+	// White space is trimmed here, at the edge; the library trims nothing.
+	raw := strings.TrimSpace(text)
+	token, err := verifier.Verify(context.Background(), raw)
+
+	o := outcome{Verified: err == nil, Kind: "unknown"}
+	seen, parseErr := unverified.Parse(raw)
+	if parseErr == nil {
+		o.Kind, o.Header = string(lint.Recognize(seen)), seen.Header
+	} else {
+		seen = nil
+	}
+	var rejected *jwt.RejectError
+	switch {
+	case err == nil:
+		o.Claims = token.Payload()
+	case !errors.As(err, &rejected):
+		return fail(exitNoKey, "", "cannot verify: %v", err)
+	}
+	j := judge{policy: policy, keys: keys, raw: raw, seen: seen, now: now}
+	o.Checks = j.checks(rejected)
+
+	if c.JSON {
+		line, err := jsonLine(o)
+		if err != nil {
+			return err
+		}
+		if err := a.data(line); err != nil {
+			return err
+		}
+	} else {
+		for _, k := range o.Checks {
+			k.write(a.terminal)
+		}
+	}
+	if rejected != nil {
+		return j.failure(rejected, o.Checks)
+	}
+	if !c.JSON {
+		return a.data(pretty(o.Claims, "") + "\n")
+	}
+	return nil
+}
+
+// policy is what the options ask for.
+func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
+	p := jwt.Policy{
+		Issuers: c.Iss, AnyIssuer: c.AnyIssuer, Audiences: c.Aud, AnyAudience: c.AnyAudience,
+		Type: c.Typ, OptionalExpiry: c.OptionalExp, IgnoreExpiry: c.IgnoreExp,
+		Leeway: c.Leeway, Clock: func() time.Time { return now }, MaxSize: maxInput,
+	}
+	sources := 0
+	for _, s := range []string{c.Key, c.SecretFile, c.JWKS} {
+		if s != "" {
+			sources++
+		}
+	}
+	switch {
+	case sources != 1:
+		return p, fail(exitUsage, "jot inspect shows a token without a key", "give one of --key, --secret-file and --jwks")
+	case isURL(c.JWKS):
+		return p, fail(exitUsage, "fetch the set yourself, say with curl, and give the file", "--jwks takes a file, not %s", quoted(c.JWKS))
+	case len(c.Iss) == 0 && !c.AnyIssuer:
+		return p, fail(exitUsage, "give --iss ISSUER, or --any-issuer to accept any", "no issuer to accept is named")
+	case len(c.Aud) == 0 && !c.AnyAudience:
+		return p, fail(exitUsage, "give --aud AUDIENCE, or --any-audience to accept any", "no audience to accept is named")
+	case len(c.Iss) > 0 && c.AnyIssuer:
+		return p, fail(exitUsage, "leave out one of them", "--iss and --any-issuer exclude each other")
+	case len(c.Aud) > 0 && c.AnyAudience:
+		return p, fail(exitUsage, "leave out one of them", "--aud and --any-audience exclude each other")
+	case c.Leeway < 0:
+		return p, fail(exitUsage, "0s is exact", "--leeway is negative")
+	case c.Leeway == 0:
+		p.Leeway = jwt.NoLeeway
+	}
+	alg, err := algorithm(c.Alg)
+	if err == nil && c.Alg != "" {
+		p.Algorithms = []jwa.Algorithm{alg}
+	}
+	return p, err
+}
+
+// keys reads the keys to verify with.
+func (c *verifyCmd) keys(a *app, algorithms []jwa.Algorithm) (jwk.Set, error) {
+	var alg jwa.Algorithm
+	if len(algorithms) == 1 {
+		alg = algorithms[0]
+	}
+	if c.SecretFile != "" {
+		key, err := a.in.secretFile(c.SecretFile, alg, c.AllowWeakKey)
+		if err != nil {
+			return nil, err
+		}
+		return jwk.Set{key}, nil
+	}
+	name := c.Key
+	if name == "" {
+		name = c.JWKS
+	}
+	f, err := a.in.keys(name)
+	if err != nil {
+		return nil, err
+	}
+	return a.verifiers(f, alg, c.AllowWeakKey)
+}
+
+// judge tells the checks of one token.
+type judge struct {
+	policy jwt.Policy
+	keys   jwk.Set
+	raw    string
+	seen   *unverified.Token // nil where the token cannot be taken apart
+	now    time.Time
+}
+
+// The stages of a verification, in their order. A stage is reached only when all
+// before it hold; the claims are looked at only when the signature has verified.
+const (
+	stageForm = iota
+	stageHeader
+	stageCritical
+	stageType
+	stageAlgorithm
+	stageKey
+	stageSignature
+	stageClaims
+	stagePolicy
+	stages
+)
+
+// checks lists the checks up to the stage that refused, passed and failed.
+func (j *judge) checks(rejected *jwt.RejectError) []check {
+	var failures []error
+	reached := stages
+	if rejected != nil {
+		failures = rejected.Unwrap()
+		for _, err := range failures {
+			reached = min(reached, stageOf(err))
+		}
+	}
+	var list []check
+	for stage := stageForm; stage < min(reached, stagePolicy); stage++ {
+		list = append(list, j.passed(stage))
+	}
+	if reached >= stagePolicy {
+		for _, k := range j.claimChecks() {
+			if !answered(failures, k.Code) {
+				list = append(list, k)
+			}
+		}
+	}
+	for _, err := range failures {
+		list = append(list, j.refused(err))
+	}
+	return list
+}
+
+// stageOf is the stage that a refusal comes from.
+func stageOf(err error) int {
+	code := codeOf(err)
+	family, _, _ := strings.Cut(code, ".")
+	switch {
+	case errors.Is(err, jwt.ErrHeader):
+		return stageHeader
+	case family == "token":
+		return stageForm
+	case family == "crit":
+		return stageCritical
+	case family == "typ":
+		return stageType
+	case code == "alg.missing", code == "alg.none", code == "alg.unknown":
+		return stageHeader
+	case code == "alg.mismatch", family == "key":
+		return stageKey
+	case family == "alg":
+		return stageAlgorithm
+	case family == "sig":
+		return stageSignature
+	case family == "json", code == "claim.type":
+		return stageClaims
+	}
+	return stagePolicy
+}
+
+// answered reports whether a refusal is about the same claim as code.
+func answered(failures []error, code string) bool {
+	claim, _, _ := strings.Cut(code, ".")
+	for _, err := range failures {
+		if family, _, _ := strings.Cut(codeOf(err), "."); family == claim {
+			return true
+		}
+	}
+	return false
+}
+
+// passed is the check of a stage that holds.
+func (j *judge) passed(stage int) check {
+	k := check{OK: true}
+	switch stage {
+	case stageForm:
+		k.name, k.Code, k.Spec = "form", "token.malformed", "RFC 7515, Section 7.1"
+		k.text = "three parts of base64url"
+	case stageHeader:
+		k.name, k.Code, k.Spec = "header", "header.invalid", "RFC 7515, Section 4"
+		k.text = "strict JSON with an algorithm"
+	case stageCritical:
+		k.name, k.Code, k.Spec = "crit", "crit.unknown", "RFC 7515, Section 4.1.11"
+		k.text = "no extension that must be understood"
+	case stageType:
+		k.name, k.Code, k.Spec = "typ", "typ.mismatch", "RFC 8725, Section 3.11"
+		k.Got, k.Want = j.header("typ"), j.wantedType()
+	case stageAlgorithm:
+		k.name, k.Code, k.Spec = "alg", "alg.not_allowed", "RFC 8725, Section 3.1"
+		k.Got, k.Want = j.header("alg"), j.wantedAlgorithms()
+	case stageKey:
+		k.name, k.Code, k.Spec = "key", "key.none", "RFC 7515, Section 6"
+		k.Got, k.Want = j.header("kid"), j.wantedKeys()
+		if k.Got == "" {
+			k.text = "one that fits"
+		}
+	case stageSignature:
+		k.name, k.Code, k.Spec = "signature", "sig.invalid", "RFC 7515, Section 5.2"
+		k.text = "made with that key"
+	case stageClaims:
+		k.name, k.Code, k.Spec = "claims", "json.syntax", "RFC 7519, Section 7.2"
+		k.text = "one strict JSON object"
+	}
+	return k
+}
+
+func (j *judge) header(name string) string {
+	if j.seen == nil {
+		return ""
+	}
+	return j.seen.HeaderString(name)
+}
+
+func (j *judge) wantedType() string {
+	if j.policy.Type == "" {
+		return "JWT or none"
+	}
+	return j.policy.Type
+}
+
+func (j *judge) wantedAlgorithms() string {
+	var names []string
+	for _, k := range j.keys {
+		alg := k.Algorithm()
+		if len(j.policy.Algorithms) > 0 && !alg.Is(j.policy.Algorithms[0]) {
+			continue
+		}
+		names = appendNew(names, alg.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func (j *judge) wantedKeys() string {
+	var names []string
+	for _, k := range j.keys {
+		if kid := k.KeyID(); kid != "" {
+			names = appendNew(names, kid)
+		}
+	}
+	if len(names) > 5 {
+		names = append(names[:5], "…")
+	}
+	return strings.Join(names, " ")
+}
+
+func appendNew(list []string, s string) []string {
+	for _, have := range list {
+		if have == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+// claimChecks are the checks of the claims as if all held.
+func (j *judge) claimChecks() []check {
+	var members map[string]json.RawMessage
+	if j.seen != nil {
+		_ = json.Unmarshal(j.seen.Claims, &members) // verified by now, and known to be an object
+	}
+	got := func(name string) string { return plain(members[name]) }
+	date := func(name string) string {
+		if t, ok := numericDate(members[name]); ok {
+			return moment(t, j.now)
+		}
+		return ""
+	}
+	leeway := ""
+	if d := j.policy.Leeway; d > 0 {
+		leeway = ", give or take " + d.String()
+	}
+	at := j.now.UTC().Format("2006-01-02 15:04 UTC")
+	iss := check{name: "iss", Code: "iss.mismatch", Got: got("iss"), Want: strings.Join(j.policy.Issuers, " or "), Spec: "RFC 8725, Section 3.8"}
+	if j.policy.AnyIssuer {
+		iss.Want = "any (--any-issuer)"
+	}
+	aud := check{name: "aud", Code: "aud.mismatch", Got: got("aud"), Want: strings.Join(j.policy.Audiences, " or "), Spec: "RFC 7519, Section 4.1.3"}
+	if j.policy.AnyAudience {
+		aud.Want = "any (--any-audience)"
+	}
+	exp := check{name: "exp", Code: "exp.expired", Got: date("exp"), Want: "after " + at + leeway, Spec: "RFC 7519, Section 4.1.4"}
+	switch {
+	case j.policy.IgnoreExpiry:
+		exp.Want = "any (--ignore-exp)"
+	case j.policy.OptionalExpiry && exp.Got == "":
+		exp.Want = "none (--optional-exp)"
+	}
+	list := []check{iss, aud, exp}
+	for _, d := range []struct{ name, code, spec string }{
+		{"nbf", "nbf.early", "RFC 7519, Section 4.1.5"},
+		{"iat", "iat.future", "RFC 7519, Section 4.1.6"},
+	} {
+		if when := date(d.name); when != "" {
+			list = append(list, check{name: d.name, Code: d.code, Got: when, Want: "not after " + at + leeway, Spec: d.spec})
+		}
+	}
+	for i := range list {
+		list[i].OK = true
+	}
+	return list
+}
+
+// plain is a claim's value as text: a string without its quotes, the rest as JSON.
+func plain(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}
+
+// refused is the check that an error is about.
+func (j *judge) refused(err error) check {
+	k := check{Code: codeOf(err), Spec: specOf(err), text: err.Error()}
+	var claim *jwt.ClaimError
+	if errors.As(err, &claim) {
+		k.name, k.Code, k.Got, k.Want, k.Spec = claim.Claim, claim.Code, claim.Got, claim.Want, claim.Spec
+		switch claim.Claim {
+		case "exp", "nbf", "iat":
+			if t, ok := numericDate([]byte(claim.Got)); ok {
+				k.Got = moment(t, j.now)
+			}
+		}
+		return k
+	}
+	k.name, _, _ = strings.Cut(k.Code, ".")
+	switch stageOf(err) {
+	case stageForm:
+		k.name = "form"
+	case stageHeader:
+		k.name = "header"
+		if strings.HasPrefix(k.Code, "alg.") {
+			k.name, k.Got, k.Want = "alg", j.header("alg"), j.wantedAlgorithms()
+		}
+	case stageType:
+		k.Got, k.Want = j.header("typ"), j.wantedType()
+	case stageAlgorithm:
+		k.Got, k.Want = j.header("alg"), j.wantedAlgorithms()
+	case stageKey:
+		k.name = "key"
+		k.Got, k.Want = j.header("kid"), j.wantedKeys()
+		if k.Code == "alg.mismatch" {
+			k.Got, k.Want = j.header("alg"), j.wantedAlgorithms()
+		}
+	case stageSignature:
+		k.name = "signature"
+	case stageClaims:
+		k.name = "claims"
+	}
+	return k
+}
+
+func (k check) write(t *terminal) {
+	mark, colour := "ok    ", green
+	if !k.OK {
+		mark, colour = "FAILED", red
+	}
+	var parts []string
+	if k.Got != "" {
+		parts = append(parts, k.Got)
+	}
+	switch {
+	case k.OK && k.text != "":
+		parts = append(parts, k.text)
+	case k.OK && k.Got == "" && k.Want != "":
+		parts = append(parts, "none, as wanted: "+k.Want)
+	case !k.OK && k.Want != "":
+		parts = append(parts, "wanted "+k.Want)
+	case !k.OK && k.text != "":
+		parts = append(parts, k.text)
+	}
+	if !k.OK {
+		parts = append(parts, "["+k.Code+"] "+k.Spec)
+	}
+	fmt.Fprintf(t.stderr, "%s %-10s %s\n", paint(t.errColour, colour, mark), visible(k.name), visible(oneLine(strings.Join(parts, ", "))))
+}
+
+// failure is the error line of a refusal, with what can be done about it.
+func (j *judge) failure(rejected *jwt.RejectError, checks []check) *failure {
+	var refused []check
+	for _, k := range checks {
+		if !k.OK {
+			refused = append(refused, k)
+		}
+	}
+	f := &failure{code: exitRefused}
+	first := refused[0]
+	stage := stageOf(rejected.Unwrap()[0])
+	switch family, _, _ := strings.Cut(first.Code, "."); {
+	case family == "token", family == "json":
+		f.code = exitUnreadable
+	case stage == stageKey:
+		f.code = exitNoKey
+	}
+	if len(refused) == 1 {
+		f.msg = "the token is refused: " + rejected.Unwrap()[0].Error() + " [" + first.Code + "]"
+		if strings.HasPrefix(rejected.Unwrap()[0].Error(), first.Code+":") {
+			f.msg = "the token is refused: " + rejected.Unwrap()[0].Error()
+		}
+	} else {
+		var codes []string
+		for _, k := range refused {
+			codes = append(codes, k.Code)
+		}
+		f.msg = fmt.Sprintf("the token is refused for %d reasons: %s", len(codes), strings.Join(codes, ", "))
+	}
+	f.hint = j.hint(rejected, first)
+	return f
+}
+
+func (j *judge) hint(rejected *jwt.RejectError, first check) string {
+	var claim *jwt.ClaimError
+	if errors.As(rejected, &claim) && claim.Hint != "" {
+		return claim.Hint
+	}
+	if stageOf(rejected.Unwrap()[0]) == stageForm {
+		return formHint(j.raw)
+	}
+	switch first.Code {
+	case "typ.mismatch":
+		if typ := j.header("typ"); typ != "" && j.policy.Type == "" {
+			return "if that is the type you expect, say so with --typ " + typ
+		}
+		return "this may be a token for another use"
+	case "key.none":
+		if kid := j.header("kid"); kid != "" && j.wantedKeys() != "" {
+			return "the token names the key " + quoted(kid) + "; you gave " + quoted(j.wantedKeys())
+		}
+	case "sig.invalid":
+		return "this is not the key, or the token was changed"
+	case "exp.expired":
+		return "ask the issuer for a new token; --now judges by another time"
+	case "exp.missing":
+		return "--optional-exp accepts a token without exp"
+	case "iss.missing", "aud.missing":
+		return "jot inspect shows what the token has"
+	}
+	return "jot explain " + first.Code + " says more"
+}
+
+// formHint says what a text is that is not one compact token.
+func formHint(raw string) string {
+	scheme, rest, _ := strings.Cut(raw, " ")
+	switch {
+	case strings.EqualFold(scheme, "bearer"), strings.EqualFold(scheme, "dpop"), strings.EqualFold(scheme, "jwt"):
+		if rest != "" {
+			return "leave out the word " + scheme + "; jot inspect understands it"
+		}
+	case strings.Contains(raw, "~"):
+		return "this looks like an SD-JWT; its issuer-signed part can be taken out: jot inspect --json - | jq -r .issuer_jwt"
+	case strings.HasPrefix(raw, "{"):
+		return "JSON is not a compact token; jot inspect looks into it"
+	case strings.ContainsAny(raw, " \t\r\n"):
+		return "this is a text, not one token; jot inspect finds the tokens in it"
+	case strings.ContainsAny(raw, "%&?=+/"):
+		return "this is encoded for a URL, padded, or glued to other parameters; jot inspect finds the token in it"
+	case strings.Count(raw, ".") == 4:
+		return "this is encrypted (JWE); it has to be decrypted first"
+	case strings.Count(raw, ".") < 2:
+		return "look whether the token was cut off when it was copied"
+	}
+	return "a token has three parts of A-Z a-z 0-9 - _ with a dot between them"
+}
