@@ -148,7 +148,7 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 	if o.words > len(few) {
 		read = make([]uint64, o.words)
 	}
-	seen := seen{base: len(p.names)}
+	seen := seen{base: p.open}
 	var rest reflect.Value
 	guess := 0
 	for {
@@ -256,7 +256,7 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 		}
 		var more bool
 		if i, more = p.next(i, '}'); !more {
-			p.names = p.names[:seen.base]
+			p.open = seen.base
 			return i
 		}
 	}

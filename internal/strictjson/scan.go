@@ -18,8 +18,12 @@ type parser struct {
 	number  int
 	name    int
 	err     *Error
-	names   []string // of the objects that are open and have no set; starts in room
-	room    [8]string
+
+	// The names of the objects that are open and have no set: the first in room,
+	// which costs no allocation, the others in more; open is their number.
+	open int
+	room [16]string
+	more []string
 }
 
 // begin sets the limits and returns the offset of the value.
@@ -208,7 +212,7 @@ func (p *parser) object(i int, each func(name string, i int) int) int {
 		p.depth++
 		return i + 1
 	}
-	seen := seen{base: len(p.names)}
+	seen := seen{base: p.open}
 	for {
 		start := i
 		var name string
@@ -231,7 +235,7 @@ func (p *parser) object(i int, each func(name string, i int) int) int {
 		}
 		var more bool
 		if i, more = p.next(i, '}'); !more {
-			p.names = p.names[:seen.base]
+			p.open = seen.base
 			return i
 		}
 	}
@@ -266,10 +270,10 @@ func (p *parser) colon(i int) int {
 	return p.after(i)
 }
 
-// seen knows the names of an object that were read. The first few stand in
-// parser.names from base on and are compared one by one, which a filter of a bit per
-// hash mostly saves. Beyond that they move into a map: its hash has a random seed, so
-// that no document can make it slow.
+// seen knows the names of an object that were read. The first few are the parser's
+// open names from base on, compared one by one, which a filter of a bit per hash mostly
+// saves. Beyond that they move into a map: its hash has a random seed, so that no
+// document can make it slow.
 type seen struct {
 	base   int
 	filter uint64
@@ -285,27 +289,38 @@ func (p *parser) first(s *seen, name string) bool {
 		s.set[name] = struct{}{}
 		return len(s.set) > n
 	}
-	bit := uint64(1) << (uint(len(name)) & 63)
-	if len(name) > 0 {
-		bit = 1 << ((uint(len(name))*7 + uint(name[0])*3 + uint(name[len(name)-1])) & 63)
+	bit := uint64(1)
+	if n := len(name); n > 0 {
+		bit <<= (uint(n)*7 + uint(name[0])*3 + uint(name[n-1])) & 63
 	}
 	if s.filter&bit != 0 {
-		for _, n := range p.names[s.base:] {
-			if n == name {
+		for k := s.base; k < p.open; k++ {
+			if p.opened(k) == name {
 				return false
 			}
 		}
 	}
 	s.filter |= bit
-	p.names = append(p.names, name)
-	if len(p.names)-s.base > fewNames {
+	if p.open < len(p.room) {
+		p.room[p.open] = name
+	} else {
+		p.more = append(p.more[:p.open-len(p.room)], name)
+	}
+	p.open++
+	if p.open-s.base > fewNames {
 		s.set = make(map[string]struct{}, 56) // what 64 slots hold
-		for _, n := range p.names[s.base:] {
-			s.set[n] = struct{}{}
+		for ; p.open > s.base; p.open-- {
+			s.set[p.opened(p.open-1)] = struct{}{}
 		}
-		p.names = p.names[:s.base]
 	}
 	return true
+}
+
+func (p *parser) opened(k int) string {
+	if k < len(p.room) {
+		return p.room[k]
+	}
+	return p.more[k-len(p.room)]
 }
 
 const (

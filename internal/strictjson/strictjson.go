@@ -135,7 +135,6 @@ const (
 // Valid checks a whole document against every rule of this package.
 func Valid(data []byte, l Limits) error {
 	var p parser
-	p.names = p.room[:0]
 	if i := p.begin(data, l); i >= 0 {
 		p.end(p.skip(i))
 	}
@@ -160,7 +159,6 @@ func NewDecoder[T any]() (*Decoder[T], error) {
 // absent stay as they are.
 func (d *Decoder[T]) Decode(data []byte, v *T, l Limits) error {
 	var p parser
-	p.names = p.room[:0]
 	if i := p.begin(data, l); i >= 0 {
 		p.end(p.value(i, d.plan, pointer(v)))
 	}
@@ -181,7 +179,6 @@ func Unmarshal(data []byte, v any, l Limits) error {
 		return err
 	}
 	var p parser
-	p.names = p.room[:0]
 	if i := p.begin(data, l); i >= 0 {
 		p.end(p.value(i, pl, r.UnsafePointer()))
 	}
@@ -194,7 +191,6 @@ func Unmarshal(data []byte, v any, l Limits) error {
 // follows the last call may still be refused: act on the members after Object returns.
 func Object(data []byte, l Limits, f func(name string, raw []byte) error) error {
 	var p parser
-	p.names = p.room[:0]
 	i := p.begin(data, l)
 	if i < 0 {
 		return p.err
@@ -220,7 +216,6 @@ func Object(data []byte, l Limits, f func(name string, raw []byte) error) error 
 // that is no string is [ErrType].
 func Scan(data []byte, name string) (string, bool, error) {
 	var p parser
-	p.names = p.room[:0]
 	var found string
 	var ok bool
 	if i := p.begin(data, Limits{}); i >= 0 {
