@@ -1,0 +1,148 @@
+package jwt
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+	"sync/atomic"
+
+	"github.com/jotsuite/jot/jose/jwk"
+)
+
+// headerEntry is a header that has been read and held to the policy.
+type headerEntry struct {
+	encoded string
+	header  Header
+	keys    []jwk.Verifier // of a static set; nil: ask the source
+	cached  bool
+}
+
+const (
+	headerSlots     = 64
+	maxCachedHeader = 1024
+	maxCachedToken  = 16 << 10
+)
+
+// headerCache recognises headers by their bytes. It is filled only once a signature
+// has verified, so who has no key cannot displace anything: at most 64 entries of about 3 KiB.
+type headerCache struct {
+	seed  maphash.Seed
+	slots *[headerSlots]atomic.Pointer[headerEntry]
+}
+
+func newHeaderCache() headerCache {
+	return headerCache{maphash.MakeSeed(), new([headerSlots]atomic.Pointer[headerEntry])}
+}
+
+func (c *headerCache) slot(encoded string) *atomic.Pointer[headerEntry] {
+	return &c.slots[maphash.String(c.seed, encoded)%headerSlots]
+}
+
+func (c *headerCache) get(encoded string) *headerEntry {
+	if len(encoded) > maxCachedHeader {
+		return nil
+	}
+	if e := c.slot(encoded).Load(); e != nil && e.encoded == encoded {
+		return e
+	}
+	return nil
+}
+
+func (c *headerCache) put(e *headerEntry) { c.slot(e.encoded).Store(e) }
+
+// tokenEntry is a token that has verified. Nothing of it is handed out: callers get copies.
+type tokenEntry struct {
+	hash     uint64
+	raw      string
+	payload  []byte
+	header   Header
+	key      jwk.Verifier
+	selector string
+}
+
+// ways is how many places a token may be in.
+const ways = 4
+
+// tokenCache holds verified tokens in sets of four slots without a lock. The hash is
+// over the token's end, its signature, with a seed that nobody outside knows: who
+// cannot present that end learns nothing from the time that the full comparison takes.
+type tokenCache struct {
+	seed  maphash.Seed
+	slots []atomic.Pointer[tokenEntry]
+	turn  atomic.Uint32
+}
+
+func newTokenCache(size int) *tokenCache {
+	sets := (size + ways - 1) / ways
+	return &tokenCache{seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[tokenEntry], sets*ways)}
+}
+
+func (c *tokenCache) set(raw string) (uint64, []atomic.Pointer[tokenEntry]) {
+	h := maphash.String(c.seed, raw[max(0, len(raw)-64):])
+	i := int(h%uint64(len(c.slots)/ways)) * ways
+	return h, c.slots[i : i+ways]
+}
+
+func (c *tokenCache) get(raw string) *tokenEntry {
+	h, set := c.set(raw)
+	for i := range set {
+		if e := set[i].Load(); e != nil && e.hash == h && e.raw == raw {
+			return e
+		}
+	}
+	return nil
+}
+
+// put takes the place of the same token, else an empty one, else any of the four in turn.
+func (c *tokenCache) put(e *tokenEntry) {
+	var set []atomic.Pointer[tokenEntry]
+	e.hash, set = c.set(e.raw)
+	free := -1
+	for i := range set {
+		old := set[i].Load()
+		if old == nil {
+			free = i
+		} else if old.hash == e.hash && old.raw == e.raw {
+			free = i
+			break
+		}
+	}
+	if free < 0 {
+		free = int(c.turn.Add(1) % ways)
+	}
+	set[free].Store(e)
+}
+
+// drop removes an entry that will never be accepted again.
+func (c *tokenCache) drop(e *tokenEntry) {
+	_, set := c.set(e.raw)
+	for i := range set {
+		set[i].CompareAndSwap(e, nil)
+	}
+}
+
+// keyIndex is a jwk.Set by kid. Each part answers by the rules of jwk.Set.
+type keyIndex struct {
+	all  jwk.Set
+	kids map[string]jwk.Set
+}
+
+// indexSet copies s. A key without a kid fits any kid, so with such keys there is nothing to gain.
+func indexSet(s jwk.Set) jwk.Source {
+	s = slices.Clone(s)
+	kids := map[string]jwk.Set{}
+	for _, k := range s {
+		if k.KeyID() == "" {
+			return s
+		}
+		kids[k.KeyID()] = append(kids[k.KeyID()], k)
+	}
+	return keyIndex{s, kids}
+}
+
+func (x keyIndex) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
+	if part, ok := x.kids[q.KeyID]; ok {
+		return part.Keys(ctx, q)
+	}
+	return x.all.Keys(ctx, q)
+}

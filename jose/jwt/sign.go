@@ -1,0 +1,181 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jotsuite/jot/internal/b64url"
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwk"
+)
+
+// SignOption waives a rule of [Sign] by name.
+type SignOption int
+
+// AllowMissingExpiry lets Sign make a token that never expires, as a security event
+// token is (RFC 8417, Section 2.2), or one whose age its verifier bounds by iat.
+const AllowMissingExpiry SignOption = 1
+
+// Sign makes a compact token of claims, signed by key. The claims are a struct or a
+// map as for [NewVerifier]; struct{}{} where there are none of your own.
+//
+// The header's alg and kid are the key's; its typ is "JWT" unless h.Type says better:
+// name one for every kind of token you have (RFC 8725, Section 3.11). All else of h is written as it is. The context
+// is handed to a remote key.
+//
+// Sign refuses a token without exp (see [AllowMissingExpiry]), one whose nbf is after its exp,
+// and a claim of yours that has a registered name ([ErrCollision]).
+func Sign[C any](ctx context.Context, key jwk.Signer, h Header, r Registered, claims C, opts ...SignOption) (string, error) {
+	switch {
+	case r.Expiry.IsZero() && !slices.Contains(opts, AllowMissingExpiry):
+		return "", claimError(errExpMissing, "exp", "", "a time, or AllowMissingExpiry")
+	case !r.Expiry.IsZero() && r.NotBefore.After(r.Expiry):
+		return "", claimError(errOrder, "nbf", date(r.NotBefore), "a time not after exp")
+	// RFC 7797, Section 7: JWTs do not use the unencoded payload.
+	case h.Unencoded:
+		return "", errB64
+	}
+	p, err := planOf[C]()
+	if err != nil {
+		return "", err
+	}
+	if h.Type == "" {
+		h.Type = "JWT"
+	}
+	h, err = h.For(key)
+	if err != nil {
+		return "", err
+	}
+
+	s := p.pool.Get().(*scratch[C])
+	s.claims = signed[C]{r, claims}
+	token, err := s.sign(ctx, key, &h, p)
+	if err != nil {
+		// What is left of a signer that has failed may still read the buffers, so they are not used again.
+		return "", err
+	}
+	s.claims = signed[C]{}
+	if cap(s.json)+cap(s.token) <= maxScratch {
+		p.pool.Put(s)
+	}
+	return token, nil
+}
+
+// maxScratch bounds what the pool keeps of a large token.
+const maxScratch = 64 << 10
+
+// signed is what Sign writes.
+type signed[C any] struct {
+	Registered `json:",inline"`
+	Claims     C `json:",inline"`
+}
+
+// plan is what Sign computes once for each type of claims.
+type plan[C any] struct {
+	header *strictjson.Encoder[plainHeader]
+	claims *strictjson.Encoder[signed[C]]
+	open   bool // members other than those of its fields are possible
+	pool   sync.Pool
+}
+
+// plans has a plan for each type of claims, by the type; a program has few of them.
+var plans sync.Map
+
+func planOf[C any]() (*plan[C], error) {
+	t := reflect.TypeFor[C]()
+	if p, ok := plans.Load(t); ok {
+		return p.(*plan[C]), nil
+	}
+	if err := checkClaims[C](); err != nil {
+		return nil, err
+	}
+	header, err := strictjson.NewEncoder[plainHeader]()
+	if err != nil {
+		return nil, planError(err)
+	}
+	claims, err := strictjson.NewEncoder[signed[C]]()
+	if err != nil {
+		return nil, planError(err)
+	}
+	p := &plan[C]{header: header, claims: claims, open: isOpen(t)}
+	p.pool.New = func() any { return new(scratch[C]) }
+	actual, _ := plans.LoadOrStore(t, p)
+	return actual.(*plan[C]), nil
+}
+
+// isOpen reports whether a value of t may write members that its fields do not name.
+func isOpen(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return true
+	}
+	for f := range t.Fields() {
+		if f.Anonymous || strings.Contains(f.Tag.Get("json"), "inline") {
+			return true
+		}
+	}
+	return false
+}
+
+type scratch[C any] struct {
+	claims    signed[C]
+	header    plainHeader
+	json      []byte
+	token     []byte
+	signature []byte
+}
+
+// plainHeader is what most headers are.
+type plainHeader struct {
+	Algorithm   string `json:"alg"`
+	KeyID       string `json:"kid,omitempty"`
+	Type        string `json:"typ"`
+	ContentType string `json:"cty,omitempty"`
+}
+
+func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *plan[C]) (string, error) {
+	var err error
+	if h.JWK == nil && h.X5C == nil && h.X5T256 == "" && h.JKU == "" && h.X5U == "" && h.Critical == nil && h.Extra == nil {
+		s.header = plainHeader{h.Algorithm, h.KeyID, h.Type, h.ContentType}
+		s.json, err = p.header.Append(s.json[:0], &s.header)
+	} else {
+		s.json, err = h.MarshalJSON()
+	}
+	if err != nil {
+		return "", err
+	}
+	s.token = append(b64url.AppendEncode(s.token[:0], s.json), '.')
+	if s.json, err = p.claims.Append(s.json[:0], &s.claims); err != nil {
+		return "", err
+	}
+	if p.open {
+		if err := s.checkOpen(); err != nil {
+			return "", err
+		}
+	}
+	s.token = b64url.AppendEncode(s.token, s.json)
+	if s.signature, err = key.AppendSign(ctx, s.signature[:0], s.token); err != nil {
+		return "", err
+	}
+	s.token = b64url.AppendEncode(append(s.token, '.'), s.signature)
+	return string(s.token), nil
+}
+
+// checkOpen refuses a registered claim among those that are not in Registered, written there too or not.
+func (s *scratch[C]) checkOpen() error {
+	r := &s.claims.Registered
+	l := strictjson.Limits{Bytes: len(s.json), Depth: 10_000, Members: len(s.json), Number: len(s.json), Name: len(s.json)}
+	err := strictjson.Object(s.json, l, func(name string, _ []byte) error {
+		if slices.Contains(registered, name) && r.lacks(name) {
+			return errCollide.With(name)
+		}
+		return nil
+	})
+	if errors.Is(err, strictjson.ErrDuplicate) {
+		return errCollide.With("a claim is both in Registered and among your own")
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+package jwt
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jws"
+)
+
+// Header is a token's header. What it says of a key is shown and neither followed
+// nor trusted.
+type Header = jws.Header
+
+// Token is a verified token: only [Verifier.Verify] makes one that has a Key. It
+// belongs to the caller; nothing in it is shared with another token, save the Key,
+// which is immutable.
+type Token[C any] struct {
+	Header     Header `json:"-"`
+	Registered `json:",inline"`
+	Claims     C            `json:",inline"` // a map has what is not in Registered
+	Key        jwk.Verifier `json:"-"`       // the key that verified the signature
+
+	payload []byte
+	limits  strictjson.Limits
+}
+
+// Payload returns the claims as they were signed, a JSON object: a copy.
+func (t *Token[C]) Payload() []byte { return bytes.Clone(t.payload) }
+
+// Claim decodes the claim called name, registered or not, into v and reports whether
+// the token has it. It reads as strictly as Verify does; a time is read with [NumericDate].
+func (t *Token[C]) Claim(name string, v any) (bool, error) {
+	raw := member(t.payload, name, t.limits)
+	if raw == nil {
+		return false, nil
+	}
+	// The copy keeps what v may hold apart from the strings that share the payload.
+	if err := strictjson.Unmarshal(bytes.Clone(raw), v, t.limits); err != nil {
+		return true, unreadable(name, raw, err)
+	}
+	return true, nil
+}
+
+var errFound = errors.New("found")
+
+// member returns the value of the first member called name of an object, or nil.
+func member(object []byte, name string, l strictjson.Limits) (found []byte) {
+	_ = strictjson.Object(object, l, func(n string, raw []byte) error {
+		if n != name {
+			return nil
+		}
+		found = raw
+		return errFound
+	})
+	return found
+}
+
+// copyHeader copies what a holder of the copy could change.
+func copyHeader(dst, src *Header) {
+	*dst = *src
+	if src.Critical != nil {
+		dst.Critical = slices.Clone(src.Critical)
+	}
+	if src.JWK != nil {
+		k := *src.JWK
+		dst.JWK = &k
+	}
+	if src.X5C != nil {
+		dst.X5C = make([][]byte, len(src.X5C))
+		for i, c := range src.X5C {
+			dst.X5C[i] = bytes.Clone(c)
+		}
+	}
+	if src.Extra != nil {
+		dst.Extra = maps.Collect(func(yield func(string, json.RawMessage) bool) {
+			for name, raw := range src.Extra {
+				if !yield(name, bytes.Clone(raw)) {
+					return
+				}
+			}
+		})
+	}
+}

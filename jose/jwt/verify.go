@@ -1,0 +1,315 @@
+package jwt
+
+import (
+	"context"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jotsuite/jot/internal/alias"
+	"github.com/jotsuite/jot/internal/b64url"
+	"github.com/jotsuite/jot/internal/compact"
+	"github.com/jotsuite/jot/internal/fault"
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jws"
+)
+
+// Verifier verifies tokens with claims of type C under one [Policy]. It is
+// immutable, safe for concurrent use, and takes no lock.
+type Verifier[C any] struct {
+	policy  Policy
+	options jws.Options
+	limits  strictjson.Limits
+	decoder *strictjson.Decoder[Token[C]]
+	extra   []string // what Policy.Required names beyond the registered claims
+
+	source  jwk.Source
+	static  bool // source is a jwk.Set: what it answers never changes
+	headers headerCache
+	tokens  *tokenCache // nil without Policy.CacheSize
+}
+
+// NewVerifier makes a Verifier of p and of keys: a [jwk.Set], whose keys are indexed
+// here once, or any other [jwk.Source], which is asked for each token.
+//
+// It refuses an incomplete or contradictory policy with [ErrPolicy], and a C that
+// takes a registered claim with [ErrCollision].
+func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
+	p, err := p.normalize()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkClaims[C](); err != nil {
+		return nil, err
+	}
+	decoder, err := strictjson.NewDecoder[Token[C]]()
+	if err != nil {
+		return nil, planError(err)
+	}
+	v := &Verifier[C]{
+		policy:  p,
+		options: jws.Options{Algorithms: p.Algorithms, Critical: p.Critical},
+		limits:  strictjson.Limits{Bytes: p.MaxSize, Depth: p.MaxDepth, Members: p.MaxMembers},
+		decoder: decoder,
+		source:  keys,
+		headers: newHeaderCache(),
+	}
+	switch set := keys.(type) {
+	case nil:
+		return nil, errPolicy.With("there is no source of keys")
+	case jwk.Set:
+		if slices.Contains(set, nil) {
+			return nil, errPolicy.With("a key of the set is nil")
+		}
+		v.source, v.static = indexSet(set), true
+	}
+	for _, name := range p.Required {
+		if !slices.Contains(registered, name) {
+			v.extra = append(v.extra, name)
+		}
+	}
+	if p.CacheSize > 0 {
+		v.tokens = newTokenCache(p.CacheSize)
+	}
+	return v, nil
+}
+
+// checkClaims refuses a C with methods for JSON: its members are merged with the registered
+// claims, so they would not be called. Methods of its fields are.
+func checkClaims[C any]() error {
+	switch any(new(C)).(type) {
+	case json.Marshaler, json.Unmarshaler, encoding.TextMarshaler, encoding.TextUnmarshaler:
+		return errPolicy.With("the type of the claims has JSON or text methods of its own")
+	}
+	return nil
+}
+
+// planError tells a caller of NewVerifier or Sign what is wrong with the type of the claims.
+func planError(err error) error {
+	if c, ok := errors.AsType[*strictjson.ConflictError](err); ok {
+		return errCollide.With(c.Name)
+	}
+	return errPolicy.With("the type of the claims: " + err.Error())
+}
+
+// Verify verifies one compact token and returns what it says. It is called with the
+// token alone: white space, a "Bearer " prefix or padding are refused.
+//
+// The refusal of a token is a [*RejectError]. What a source of keys or a [Replay]
+// fails with, and the end of ctx, is returned as it is.
+func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error) {
+	if len(raw) > v.policy.MaxSize {
+		return nil, reject(ErrTooLarge)
+	}
+	if v.tokens != nil {
+		if e := v.tokens.get(raw); e != nil && v.offered(ctx, e) {
+			// The copy keeps apart what callers can change.
+			t, err := v.accept(ctx, &e.header, e.key, slices.Clone(e.payload), e.selector)
+			if t == nil && errors.Is(err, ErrExpired) {
+				v.tokens.drop(e)
+			}
+			return t, err
+		}
+	}
+
+	h, encoded, payload, signature, err := v.open(raw)
+	if err != nil {
+		return nil, err
+	}
+
+	selector, err := v.selector(payload)
+	if err != nil {
+		return nil, err
+	}
+	candidates := h.keys
+	if candidates == nil {
+		candidates, err = h.header.Verifiers(ctx, v.source, selector, v.options)
+		if err != nil {
+			if errors.Is(err, ErrNoKey) || errors.Is(err, ErrAlgorithm) {
+				return nil, reject(err)
+			}
+			return nil, err
+		}
+	}
+
+	// One buffer: first for the signature, then for the payload that it vouches for.
+	buf := make([]byte, 0, max(len(payload), len(signature))/4*3+3)
+	sig, err := b64url.AppendDecode(buf, alias.Bytes(signature))
+	if err != nil {
+		return nil, v.reject(raw, malformed(err))
+	}
+	message := alias.Bytes(raw[:len(encoded)+1+len(payload)])
+	key, err := tryKeys(candidates, message, sig)
+	if err != nil {
+		return nil, v.reject(raw, err)
+	}
+	claims, err := b64url.AppendDecode(buf, alias.Bytes(payload))
+	if err != nil {
+		return nil, v.reject(raw, malformed(err))
+	}
+
+	if !h.cached && len(encoded) <= maxCachedHeader {
+		e := &headerEntry{encoded: strings.Clone(encoded), header: h.header, cached: true}
+		if v.static {
+			e.keys = candidates
+		}
+		v.headers.put(e)
+	}
+	t, err := v.accept(ctx, &h.header, key, claims, selector)
+	if t != nil && v.tokens != nil && len(raw) <= maxCachedToken {
+		v.tokens.put(&tokenEntry{
+			raw: strings.Clone(raw), payload: slices.Clone(claims),
+			header: h.header, key: key, selector: strings.Clone(selector),
+		})
+	}
+	return t, err
+}
+
+// open cuts the token and reads its header. A header that is recognised, because a
+// token with it has verified before, has passed here before, byte for byte.
+func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signature string, err error) {
+	if i := strings.IndexByte(raw, '.'); i > 0 {
+		if h = v.headers.get(raw[:i]); h != nil && h.keys != nil {
+			rest := raw[i+1:]
+			if j := strings.IndexByte(rest, '.'); j >= 0 {
+				// The alphabet of the other two parts is left to their decoder or, where the signature
+				// fails first, to v.reject: nobody outside can tell, since no key source is asked.
+				return h, raw[:i], rest[:j], rest[j+1:], nil
+			}
+		}
+	}
+	encoded, payload, signature, err = compact.Split(raw, v.policy.MaxSize)
+	if err != nil {
+		return nil, "", "", "", reject(err)
+	}
+	if h != nil {
+		return h, encoded, payload, signature, nil
+	}
+	h = new(headerEntry)
+	if h.header, err = jws.ParseHeader(encoded, v.options); err != nil {
+		return nil, "", "", "", reject(err)
+	}
+	// RFC 7797, Section 7: JWTs do not use the unencoded payload.
+	if h.header.Unencoded {
+		return nil, "", "", "", reject(errB64)
+	}
+	if !v.typed(encoded, h.header.Type) {
+		want := v.policy.Type
+		if want == "" {
+			want = "none, or JWT"
+		}
+		return nil, "", "", "", reject(errType.With("want typ " + want))
+	}
+	return h, encoded, payload, signature, nil
+}
+
+// typed reports whether typ is the policy's (RFC 8725, Section 3.11).
+func (v *Verifier[C]) typed(encoded, typ string) bool {
+	switch {
+	case v.policy.Type != "":
+		return compact.SameType(typ, v.policy.Type)
+	case typ != "":
+		return compact.SameType(typ, "JWT")
+	}
+	// An empty typ is not an absent one. The header has been read strictly, so this cannot fail.
+	raw, _ := b64url.DecodeString(encoded)
+	_, present, _ := strictjson.Scan(raw, "typ")
+	return !present
+}
+
+// selector reads the one claim that chooses the keys. Its refusal says nothing of the payload.
+func (v *Verifier[C]) selector(payload string) (string, error) {
+	if v.policy.Selector == "" {
+		return "", nil
+	}
+	if raw, err := b64url.DecodeString(payload); err == nil {
+		var s string
+		raw = member(raw, v.policy.Selector, v.limits)
+		if err := strictjson.Unmarshal(raw, &s, v.limits); err == nil && s != "" {
+			return s, nil
+		}
+	}
+	return "", reject(errNoSelector)
+}
+
+var errNoSelector = jws.ErrNoKey.(*fault.Error).With("the claim that selects the issuer's keys cannot be read")
+
+// tryKeys returns the first candidate whose signature it is.
+func tryKeys(candidates []jwk.Verifier, message, signature []byte) (jwk.Verifier, error) {
+	refusal := ErrSignature
+	for _, k := range candidates {
+		err := k.Verify(message, signature)
+		if err == nil {
+			return k, nil
+		}
+		// A key that the FIPS mode forbids, for example, has more to say.
+		if code := fault.CodeOf(err); code != "" && code != "sig.invalid" {
+			refusal = jws.ErrSignature.(*fault.Error).Wrap(err)
+		}
+	}
+	return nil, refusal
+}
+
+func malformed(err error) error { return compact.ErrMalformed.Wrap(err) }
+
+// reject is the refusal for err, unless raw breaks a rule that comes before it.
+func (v *Verifier[C]) reject(raw string, err error) error {
+	if _, _, _, first := compact.Split(raw, v.policy.MaxSize); first != nil {
+		err = first
+	}
+	return reject(err)
+}
+
+// offered reports whether the source still has the key of a cached token.
+func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
+	if v.static {
+		return true
+	}
+	keys, err := e.header.Verifiers(ctx, v.source, e.selector, v.options)
+	return err == nil && slices.Contains(keys, e.key)
+}
+
+// accept reads the claims of a token whose signature has verified, and holds them to the policy.
+func (v *Verifier[C]) accept(ctx context.Context, h *Header, key jwk.Verifier, payload []byte, selector string) (*Token[C], error) {
+	t := &Token[C]{Key: key, payload: payload, limits: v.limits}
+	copyHeader(&t.Header, h)
+	now := v.policy.Clock()
+	if err := v.decoder.Decode(payload, t, v.limits); err != nil {
+		return nil, &RejectError{v.diagnose(payload, err, now)}
+	}
+	if errs := v.check(t, now); errs != nil {
+		return nil, &RejectError{errs}
+	}
+	if v.policy.Selector != "" {
+		// What was read then was the first member of that name; the decoder has since seen that it is the only one.
+		if v.selected(t) != selector {
+			return nil, reject(errNoSelector)
+		}
+	}
+	if v.policy.Replay != nil {
+		seen, err := v.policy.Replay.Seen(ctx, t.Issuer, t.ID, v.deadline(&t.Registered).Sub(now))
+		switch {
+		case errors.Is(err, ErrReplay):
+			return nil, reject(err)
+		case err != nil:
+			return nil, err
+		case seen:
+			return nil, reject(claimError(errReplay, "jti", t.ID, "a token that was not used before"))
+		}
+	}
+	return t, nil
+}
+
+func (v *Verifier[C]) selected(t *Token[C]) (s string) {
+	switch v.policy.Selector {
+	case "iss":
+		return t.Issuer
+	case "sub":
+		return t.Subject
+	}
+	_, _ = t.Claim(v.policy.Selector, &s)
+	return s
+}
