@@ -118,6 +118,9 @@ func parse(raw []byte) (Header, *members, error) {
 	}
 	// RFC 7516, Section 9: enc is what tells an encrypted token from a signed one.
 	if _, ok := m.Extra["enc"]; ok {
+		if err := checkAlgorithm(m.Algorithm); err != nil {
+			return Header{}, nil, err
+		}
 		return Header{}, nil, errHeader.With("it has enc: this is the header of an encrypted token")
 	}
 	h := Header{
@@ -208,7 +211,7 @@ func (m *members) unencoded() (bool, error) {
 	case "false":
 		return true, nil
 	}
-	return false, errHeader.With("b64 is not true or false")
+	return false, errHeader.Wrap(errB64Type)
 }
 
 func checkAlgorithm(name string) error {
@@ -224,6 +227,9 @@ func checkAlgorithm(name string) error {
 	}, name)
 	if strings.EqualFold(bare, "none") {
 		return errAlgorithm.Wrap(errAlgNone)
+	}
+	if alg, ok := jwa.Lookup(name); ok && alg.Use() != "sig" {
+		return errAlgorithm.Wrap(errAlgUnknown)
 	}
 	return nil
 }
@@ -279,7 +285,7 @@ func (h Header) refusal(err error) error {
 	code := fault.CodeOf(err)
 	switch {
 	case strings.HasPrefix(code, "key."):
-		if alg, ok := jwa.Lookup(h.Algorithm); !ok || alg.Use() != "sig" {
+		if _, ok := jwa.Lookup(h.Algorithm); !ok {
 			return errAlgorithm.Wrap(errAlgUnknown)
 		}
 		return errNoKey.Wrap(err)

@@ -7,7 +7,8 @@ import (
 
 // Found is a token in a text.
 type Found struct {
-	Start, End int // bytes of the text; between them may be line ends
+	Start, End int    // bytes of the text; between them may be line ends
+	Raw        string // the token in one piece
 	Token      *Token
 }
 
@@ -42,7 +43,7 @@ type finder struct {
 }
 
 func (f *finder) add(end int, t *Token) {
-	f.found = append(f.found, Found{f.pos, end, t})
+	f.found = append(f.found, Found{f.pos, end, t.Raw, t})
 	f.pos = end
 }
 
