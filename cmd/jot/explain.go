@@ -17,7 +17,7 @@ func (c *explainCmd) Run(a *app) error {
 	if c.Word == "" {
 		return a.data(vocabulary())
 	}
-	var found []term
+	var found []entry
 	for _, t := range terms() {
 		if t.word == c.Word {
 			found = append(found, t)
@@ -43,12 +43,12 @@ func (c *explainCmd) Run(a *app) error {
 	return a.data(b.String())
 }
 
-// term is a word and its explanation.
-type term struct{ word, what, spec, text string }
+// entry is a word and its explanation.
+type entry struct{ word, what, spec, text string }
 
 // terms is everything that explain knows: the words below, and the algorithms from
 // the library's own table.
-func terms() []term {
+func terms() []entry {
 	all := slices.Clone(words)
 	for _, alg := range jwa.Signatures() {
 		text := algorithmText[alg.Family()]
@@ -61,7 +61,7 @@ func terms() []term {
 		if alg.Deprecated() {
 			text += " A newer name is preferred."
 		}
-		all = append(all, term{alg.Name(), "algorithm", alg.Spec(), text})
+		all = append(all, entry{alg.Name(), "algorithm", alg.Spec(), text})
 	}
 	return all
 }
@@ -75,7 +75,7 @@ var algorithmText = map[string]string{
 }
 
 // words has the claims, the headers, the kinds, the errors, the exit codes.
-var words = []term{
+var words = []entry{
 	{"iss", "claim", "RFC 7519, Section 4.1.1", "Issuer: who made the token. Compared as an exact string; a slash at the end counts. A key found for one issuer never verifies another's tokens."},
 	{"sub", "claim", "RFC 7519, Section 4.1.2", "Subject: whom the token is about. Unique only within its issuer."},
 	{"aud", "claim", "RFC 7519, Section 4.1.3", "Audience: whom the token is for, a string or an array of them. Who is not among them must refuse the token."},
@@ -241,7 +241,7 @@ func nearest(word string) []string {
 	for _, t := range terms() {
 		have := strings.ToLower(t.word)
 		d := editDistance(lower, have)
-		if len(lower) > 2 && strings.Contains(have, lower) {
+		if d > 1 && len(lower) > 2 && strings.Contains(have, lower) {
 			d = 1
 		}
 		if d <= max(1, len(word)/3) {

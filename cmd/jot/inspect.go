@@ -28,6 +28,7 @@ With --json each token is one line: verified (always false), kind, form, line, c
 type view struct {
 	Verified    bool            `json:"verified"` // always false
 	Kind        string          `json:"kind"`
+	Maybe       []lint.Kind     `json:"maybe,omitempty"` // other kinds that it could be
 	Form        string          `json:"form"`
 	Line        int             `json:"line"`
 	Column      int             `json:"column"` // in characters, from 1
@@ -39,6 +40,7 @@ type view struct {
 	IssuerJWT   string          `json:"issuer_jwt,omitempty"`
 	Disclosures []disclosure    `json:"disclosures,omitempty"`
 	KeyBinding  *view           `json:"key_binding,omitempty"`
+	Nested      *view           `json:"nested,omitempty"`
 	Encryption  *encryption     `json:"encryption,omitempty"`
 	Problems    []problem       `json:"problems,omitempty"`
 
@@ -111,7 +113,7 @@ func (c *inspectCmd) Run(a *app) error {
 }
 
 func look(t *unverified.Token) *view {
-	v := &view{Kind: string(lint.Recognize(t)), Form: string(t.Form), Header: t.Header, Claims: t.Claims, Token: t.Raw, payload: t.Payload}
+	v := &view{Kind: string(lint.Recognize(t)), Maybe: lint.Alternatives(t), Form: string(t.Form), Header: t.Header, Claims: t.Claims, Token: t.Raw, payload: t.Payload}
 	if t.Claims == nil && len(t.Payload) > 0 {
 		v.Payload = base64.RawURLEncoding.EncodeToString(t.Payload)
 	}
@@ -129,6 +131,9 @@ func look(t *unverified.Token) *view {
 	if t.KeyBinding != nil {
 		v.KeyBinding = look(t.KeyBinding)
 	}
+	if t.Nested != nil {
+		v.Nested = look(t.Nested)
+	}
 	if t.Encryption != nil {
 		v.Encryption = &encryption{max(1, len(t.Encryption.Recipients)), t.Encryption.Ciphertext}
 	}
@@ -143,7 +148,16 @@ func (v *view) write(b *strings.Builder, t *terminal, now time.Time, indent stri
 		fmt.Fprintf(b, "%s%s %s\n", indent, t.heading(fmt.Sprintf("%-12s", name)), value)
 	}
 	block := func(name string, raw []byte) { row(name, pretty(raw, indent+"             ")) }
-	row("kind", visible(v.Kind))
+	kind := v.Kind
+	for i, k := range v.Maybe {
+		if i == 0 {
+			kind += ", or "
+		} else {
+			kind += " or "
+		}
+		kind += string(k)
+	}
+	row("kind", visible(kind))
 	if v.Header != nil {
 		block("header", v.Header)
 	}
@@ -179,6 +193,10 @@ func (v *view) write(b *strings.Builder, t *terminal, now time.Time, indent stri
 	if v.KeyBinding != nil {
 		row("key binding", "")
 		v.KeyBinding.write(b, t, now, indent+"  ")
+	}
+	if v.Nested != nil {
+		row("nested", "")
+		v.Nested.write(b, t, now, indent+"  ")
 	}
 	for _, p := range v.Problems {
 		s := p.Code

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,21 +229,36 @@ func (j *judge) checks(rejected *jwt.RejectError) []check {
 	}
 	if reached >= stagePolicy {
 		for _, k := range j.claimChecks() {
-			if !answered(failures, k.Code) {
-				list = append(list, k)
+			answers := list
+			failures = slices.DeleteFunc(failures, func(err error) bool {
+				if family(codeOf(err)) != family(k.Code) {
+					return false
+				}
+				answers = append(answers, j.refused(err, k))
+				return true
+			})
+			if len(answers) == len(list) {
+				answers = append(answers, k)
 			}
+			list = answers
 		}
 	}
 	for _, err := range failures {
-		list = append(list, j.refused(err))
+		list = append(list, j.refused(err, check{}))
 	}
 	return list
+}
+
+// family is what a code is about: exp of exp.expired.
+func family(code string) string {
+	f, _, _ := strings.Cut(code, ".")
+	return f
 }
 
 // stageOf is the stage that a refusal comes from.
 func stageOf(err error) int {
 	code := codeOf(err)
-	family, _, _ := strings.Cut(code, ".")
+	family := family(code)
 	switch {
 	case errors.Is(err, jwt.ErrHeader):
 		return stageHeader
@@ -264,17 +280,6 @@ func stageOf(err error) int {
 		return stageClaims
 	}
 	return stagePolicy
-}
-
-// answered reports whether a refusal is about the same claim as code.
-func answered(failures []error, code string) bool {
-	claim, _, _ := strings.Cut(code, ".")
-	for _, err := range failures {
-		if family, _, _ := strings.Cut(codeOf(err), "."); family == claim {
-			return true
-		}
-	}
-	return false
 }
 
 // passed is the check of a stage that holds.
@@ -338,6 +343,14 @@ func (j *judge) wantedAlgorithms() string {
 	return strings.Join(names, " ")
 }
 
+func (j *judge) keyAlgorithms() string {
+	var names []string
+	for _, k := range j.keys {
+		names = appendNew(names, k.Algorithm().Name())
+	}
+	return strings.Join(names, " ")
+}
+
 func (j *judge) wantedKeys() string {
 	var names []string
 	for _, k := range j.keys {
@@ -352,10 +365,8 @@ func (j *judge) wantedKeys() string {
 }
 
 func appendNew(list []string, s string) []string {
-	for _, have := range list {
-		if have == s {
-			return list
-		}
+	if slices.Contains(list, s) {
+		return list
 	}
 	return append(list, s)
 }
@@ -417,21 +428,18 @@ func plain(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// refused is the check that an error is about.
-func (j *judge) refused(err error) check {
+// refused is the check that an error is about; holds is the same check, had it held.
+func (j *judge) refused(err error, holds check) check {
 	k := check{Code: codeOf(err), Spec: specOf(err), text: err.Error()}
 	var claim *jwt.ClaimError
 	if errors.As(err, &claim) {
 		k.name, k.Code, k.Got, k.Want, k.Spec = claim.Claim, claim.Code, claim.Got, claim.Want, claim.Spec
-		switch claim.Claim {
-		case "exp", "nbf", "iat":
-			if t, ok := numericDate([]byte(claim.Got)); ok {
-				k.Got = moment(t, j.now)
-			}
+		if k.Code == holds.Code {
+			k.Got, k.Want = holds.Got, holds.Want
 		}
 		return k
 	}
-	k.name, _, _ = strings.Cut(k.Code, ".")
+	k.name = family(k.Code)
 	switch stageOf(err) {
 	case stageForm:
 		k.name = "form"
@@ -485,17 +493,12 @@ func (k check) write(t *terminal) {
 
 // failure is the error line of a refusal, with what can be done about it.
 func (j *judge) failure(rejected *jwt.RejectError, checks []check) *failure {
-	var refused []check
-	for _, k := range checks {
-		if !k.OK {
-			refused = append(refused, k)
-		}
-	}
+	refused := slices.DeleteFunc(slices.Clone(checks), func(k check) bool { return k.OK })
 	f := &failure{code: exitRefused}
 	first := refused[0]
 	stage := stageOf(rejected.Unwrap()[0])
-	switch family, _, _ := strings.Cut(first.Code, "."); {
-	case family == "token", family == "json":
+	switch {
+	case family(first.Code) == "token", family(first.Code) == "json":
 		f.code = exitUnreadable
 	case stage == stageKey:
 		f.code = exitNoKey
@@ -530,6 +533,10 @@ func (j *judge) hint(rejected *jwt.RejectError, first check) string {
 			return "if that is the type you expect, say so with --typ " + typ
 		}
 		return "this may be a token for another use"
+	case "alg.not_allowed", "alg.mismatch":
+		if alg := j.header("alg"); alg != "" {
+			return "the token says " + alg + "; the key is for " + j.keyAlgorithms()
+		}
 	case "key.none":
 		if kid := j.header("kid"); kid != "" && j.wantedKeys() != "" {
 			return "the token names the key " + quoted(kid) + "; you gave " + quoted(j.wantedKeys())
