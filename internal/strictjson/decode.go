@@ -85,11 +85,7 @@ func (p *parser) value(i int, pl *plan, q ptr) int {
 		return p.date(i, at[time.Time](q))
 	case kindOneOrMany:
 		if p.at(i) == '"' {
-			var s string
-			if i = p.text(i, &s); i >= 0 {
-				*at[[]string](q) = []string{s}
-			}
-			return i
+			return p.lone(i, at[[]string](q))
 		}
 		if p.at(i) != '[' {
 			return p.mismatch(i)
@@ -132,16 +128,9 @@ func (p *parser) null(i int) bool { return p.at(i) == 'n' && p.has(i, "null") }
 // structure reads the object at i into the fields of o at base.
 func (p *parser) structure(i int, o *object, base ptr) int {
 	d := p.data
-	if p.at(i) != '{' {
-		return p.mismatch(i)
-	}
-	if !p.descend(i) {
-		return -1
-	}
-	i = p.after(i)
-	if p.at(i) == '}' {
-		p.depth++
-		return i + 1
+	i, more := p.enter(i, '}')
+	if !more {
+		return i
 	}
 	var few [2]uint64
 	read := few[:]
@@ -254,7 +243,6 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 		case c <= ' ':
 			i = p.space(i)
 		}
-		var more bool
 		if i, more = p.next(i, '}'); !more {
 			p.open = seen.base
 			return i
@@ -337,18 +325,8 @@ func (p *parser) entry(i, start int, pl *plan, m reflect.Value, name string) int
 // entries reads the object at i; entry reads the value at i of the member at start and
 // knows which names were there before.
 func (p *parser) entries(i int, entry func(i, start int, name string) int) int {
-	if p.at(i) != '{' {
-		return p.mismatch(i)
-	}
-	if !p.descend(i) {
-		return -1
-	}
-	i = p.after(i)
-	if p.at(i) == '}' {
-		p.depth++
-		return i + 1
-	}
-	for {
+	i, more := p.enter(i, '}')
+	for more {
 		start := i
 		var name string
 		if name, i = p.member(i); i < 0 {
@@ -360,11 +338,9 @@ func (p *parser) entries(i int, entry func(i, start int, name string) int) int {
 		if i = entry(i, start, name); i < 0 {
 			return -1
 		}
-		var more bool
-		if i, more = p.next(i, '}'); !more {
-			return i
-		}
+		i, more = p.next(i, '}')
 	}
+	return i
 }
 
 func (p *parser) anyMap(i int, to *map[string]any) int {
@@ -412,6 +388,9 @@ func (p *parser) any(i int) (any, int) {
 	case '[':
 		s := []any{}
 		i = p.array(i, func(i int) int {
+			if len(s) == cap(s) {
+				s = append(make([]any, 0, p.room(i, len(s), 1)), s...)
+			}
 			v, j := p.any(i)
 			s = append(s, v)
 			return j
@@ -431,25 +410,78 @@ func (p *parser) any(i int) (any, int) {
 	return json.Number(alias.String(p.data[i:j])), j
 }
 
+// strings reads the list at i. It builds it in the parser's spare room, which the lists
+// of one document share: most are short, and so one allocation serves them all.
 func (p *parser) strings(i int, to *[]string) int {
-	if p.null(i) {
-		*to = nil
-		return i + 4
+	if p.at(i) != '[' {
+		if p.null(i) {
+			*to = nil
+			return i + 4
+		}
+		return p.mismatch(i)
 	}
-	// Most lists are short: those are made in their final size.
-	var room [8]string
-	list := room[:0]
-	j := p.array(i, func(i int) int {
-		var s string
-		i = p.text(i, &s)
-		list = append(list, s)
-		return i
-	})
-	if j >= 0 {
-		*to = make([]string, len(list))
-		copy(*to, list)
+	list := p.spare[:0]
+	i, more := p.enter(i, ']')
+	for more {
+		if !p.count(i) {
+			return -1
+		}
+		if len(list) == cap(list) {
+			list = append(make([]string, 0, p.room(i, len(list), spareStrings)), list...)
+		}
+		list = list[:len(list)+1]
+		if i = p.text(i, &list[len(list)-1]); i < 0 {
+			return -1
+		}
+		i, more = p.next(i, ']')
 	}
-	return j
+	if i >= 0 {
+		n := len(list)
+		*to = list[:n:n]
+		if n == 0 {
+			*to = []string{}
+		}
+		p.spare = list[n:]
+	}
+	return i
+}
+
+// lone reads the string at i as a list of one.
+func (p *parser) lone(i int, to *[]string) int {
+	if cap(p.spare) == 0 {
+		p.spare = make([]string, 0, spareStrings)
+	}
+	list := p.spare[:1:1]
+	if i = p.text(i, &list[0]); i >= 0 {
+		*to = list
+		p.spare = p.spare[1:1]
+	}
+	return i
+}
+
+// spareStrings is what the audience and two lists of a few words take.
+const spareStrings = 8
+
+// room returns a capacity for a list that is full with n elements before the one at i:
+// what is left, where those are scalars, so that long lists of numbers or strings are
+// made in their final size; at least twice n, so that no list is copied often.
+func (p *parser) room(i, n, least int) int {
+	more := 1
+	for d := p.data; i < len(d) && more < p.members; i++ {
+		switch d[i] {
+		case ',':
+			more++
+		case '"':
+			for i++; i < len(d) && d[i] != '"'; i++ {
+				if d[i] == '\\' {
+					i++
+				}
+			}
+		case '[', ']', '{', '}':
+			return max(n+more, 2*n, least)
+		}
+	}
+	return max(n+more, 2*n, least)
 }
 
 func (p *parser) slice(i int, pl *plan, q ptr) int {
@@ -461,7 +493,8 @@ func (p *parser) slice(i int, pl *plan, q ptr) int {
 	list := reflect.MakeSlice(pl.typ, 0, 0)
 	j := p.array(i, func(i int) int {
 		if n == list.Len() {
-			grown := reflect.MakeSlice(pl.typ, max(4, 2*n), max(4, 2*n))
+			size := p.room(i, n, 1)
+			grown := reflect.MakeSlice(pl.typ, size, size)
 			reflect.Copy(grown, list)
 			list = grown
 		}
@@ -469,7 +502,7 @@ func (p *parser) slice(i int, pl *plan, q ptr) int {
 		return p.value(i, pl.elem, add(list.UnsafePointer(), uintptr(n-1)*pl.elem.size))
 	})
 	if j >= 0 {
-		valueAt(pl.typ, q).Set(list.Slice(0, n))
+		valueAt(pl.typ, q).Set(list.Slice3(0, n, n))
 	}
 	return j
 }

@@ -19,11 +19,13 @@ type parser struct {
 	name    int
 	err     *Error
 
-	// The names of the objects that are open and have no set: the first in room,
-	// which costs no allocation, the others in more; open is their number.
+	// The names of the objects that are open and have no set: the first in near,
+	// which costs no allocation, the others in far; open is their number.
 	open int
-	room [16]string
-	more []string
+	near [16]string
+	far  []string
+
+	spare []string // of length 0; see strings
 }
 
 // begin sets the limits and returns the offset of the value.
@@ -97,13 +99,22 @@ func (p *parser) after(i int) int {
 	return i
 }
 
-func (p *parser) descend(i int) bool {
+// enter goes into the array or object whose bracket is at i, and returns where its
+// first element begins; there is none where closing follows.
+func (p *parser) enter(i int, closing byte) (_ int, more bool) {
+	if p.at(i) != closing-2 { // '[' and ']', '{' and '}' are that far apart
+		return p.mismatch(i), false
+	}
 	p.depth--
 	if p.depth < 0 {
-		p.fail(i, errDepth)
-		return false
+		return p.fail(i, errDepth), false
 	}
-	return true
+	i = p.after(i)
+	if p.at(i) == closing {
+		p.depth++
+		return i + 1, false
+	}
+	return i, true
 }
 
 func (p *parser) count(i int) bool {
@@ -153,18 +164,8 @@ func (p *parser) has(i int, s string) bool {
 
 // array reads the array at i; each, or skip if there is none, reads an element.
 func (p *parser) array(i int, each func(i int) int) int {
-	if p.at(i) != '[' {
-		return p.mismatch(i)
-	}
-	if !p.descend(i) {
-		return -1
-	}
-	i = p.after(i)
-	if p.at(i) == ']' {
-		p.depth++
-		return i + 1
-	}
-	for {
+	i, more := p.enter(i, ']')
+	for more {
 		if !p.count(i) {
 			return -1
 		}
@@ -176,11 +177,9 @@ func (p *parser) array(i int, each func(i int) int) int {
 		if i < 0 {
 			return -1
 		}
-		var more bool
-		if i, more = p.next(i, ']'); !more {
-			return i
-		}
+		i, more = p.next(i, ']')
 	}
+	return i
 }
 
 // next passes the comma behind an element that ends at i, or the closing bracket,
@@ -201,19 +200,9 @@ func (p *parser) next(i int, closing byte) (_ int, more bool) {
 
 // object reads the object at i; each, or skip if there is none, reads a member's value.
 func (p *parser) object(i int, each func(name string, i int) int) int {
-	if p.at(i) != '{' {
-		return p.mismatch(i)
-	}
-	if !p.descend(i) {
-		return -1
-	}
-	i = p.after(i)
-	if p.at(i) == '}' {
-		p.depth++
-		return i + 1
-	}
 	seen := seen{base: p.open}
-	for {
+	i, more := p.enter(i, '}')
+	for more {
 		start := i
 		var name string
 		if name, i = p.member(i); i < 0 {
@@ -233,12 +222,10 @@ func (p *parser) object(i int, each func(name string, i int) int) int {
 		if i < 0 {
 			return -1
 		}
-		var more bool
-		if i, more = p.next(i, '}'); !more {
-			p.open = seen.base
-			return i
-		}
+		i, more = p.next(i, '}')
 	}
+	p.open = seen.base
+	return i
 }
 
 // member reads the name at i.
@@ -301,10 +288,10 @@ func (p *parser) first(s *seen, name string) bool {
 		}
 	}
 	s.filter |= bit
-	if p.open < len(p.room) {
-		p.room[p.open] = name
+	if p.open < len(p.near) {
+		p.near[p.open] = name
 	} else {
-		p.more = append(p.more[:p.open-len(p.room)], name)
+		p.far = append(p.far[:p.open-len(p.near)], name)
 	}
 	p.open++
 	if p.open-s.base > fewNames {
@@ -317,10 +304,10 @@ func (p *parser) first(s *seen, name string) bool {
 }
 
 func (p *parser) opened(k int) string {
-	if k < len(p.room) {
-		return p.room[k]
+	if k < len(p.near) {
+		return p.near[k]
 	}
-	return p.more[k-len(p.room)]
+	return p.far[k-len(p.near)]
 }
 
 const (
