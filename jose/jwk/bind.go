@@ -9,8 +9,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
 
 	"github.com/jotsuite/jot/internal/alias"
@@ -211,43 +211,68 @@ func (w *wire) bindPublic(c choice) (*PublicKey, error) {
 	if !w.hasOp("verify") && !(private && w.hasOp("sign")) {
 		return nil, errUse.With("\"key_ops\" lacks \"verify\"")
 	}
-	k := &PublicKey{alg: c.alg, kid: w.KeyID, x5t: w.X5TS, desc: w, ext: c.ext}
+	k, err := w.checkPublic(c, private)
+	if err != nil {
+		return nil, err
+	}
+	k.alg, k.kid, k.x5t, k.ext = c.alg, w.KeyID, w.X5TS, c.ext
+	if k.desc == nil {
+		k.desc = w
+	}
+	if err := w.checkX5C(k); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// checkPublic makes the key without its names. It checks what NewPublicKey does,
+// but the point only once, and takes a key and its parts from one allocation.
+func (w *wire) checkPublic(c choice, private bool) (*PublicKey, error) {
 	if c.ext != nil {
-		j := JWK{w, c.ext}
-		k.desc = j.Public().w
 		if c.ext.Verify == nil {
 			return nil, errUnsupported.With("the extension for " + c.alg.Name() + " does not verify")
 		}
-		verify, err := c.ext.Verify(JWK{k.desc, c.ext})
+		public := JWK{w, c.ext}.Public()
+		verify, err := c.ext.Verify(public)
 		if err != nil {
-			return nil, wrapInvalid(err)
+			return nil, errInvalid.Wrap(err)
 		}
-		k.check = extChecker(verify)
-		return k, w.checkX5C(k)
+		return &PublicKey{check: extChecker(verify), desc: public.w}, nil
 	}
 	if private {
-		k.desc = JWK{w, nil}.Public().w
 		if _, err := w.privateKey(); err != nil {
 			return nil, err
 		}
 	}
-	// What NewPublicKey checks and publicKey did not.
+	var k *PublicKey
 	switch w.KeyType {
 	case "EC":
 		pub, err := w.ecPublic()
 		if err != nil {
 			return nil, err
 		}
-		k.pub, k.check = pub, &ecChecker{pub, c.alg.SignatureSize() / 2}
+		all := &struct {
+			PublicKey
+			ecChecker
+		}{ecChecker: ecChecker{pub, c.alg.SignatureSize() / 2}}
+		k = &all.PublicKey
+		k.pub, k.check = pub, &all.ecChecker
 	case "RSA":
-		pub, err := w.rsaPublic()
-		if err != nil {
+		all := &struct {
+			PublicKey
+			n big.Int
+			p rsa.PublicKey
+			rsaChecker
+		}{rsaChecker: newRSAChecker(c.alg)}
+		k = &all.PublicKey
+		all.p.N, all.rsaChecker.pub = &all.n, &all.p
+		if err := w.rsaPublic(&all.p); err != nil {
 			return nil, err
 		}
-		if err := checkRSA(pub); err != nil {
+		if err := checkRSA(&all.p); err != nil {
 			return nil, err
 		}
-		k.pub, k.check = pub, rsaChecker(c.alg, pub)
+		k.pub, k.check = &all.p, &all.rsaChecker
 	default:
 		pub, err := w.publicKey()
 		if err != nil {
@@ -257,13 +282,13 @@ func (w *wire) bindPublic(c choice) (*PublicKey, error) {
 		if err := checkEd25519(ed); err != nil {
 			return nil, err
 		}
-		k.pub, k.check = ed, edChecker(ed)
+		k = &PublicKey{pub: ed, check: edChecker(ed)}
 	}
-	return k, w.checkX5C(k)
+	if private {
+		k.desc = JWK{w, nil}.Public().w
+	}
+	return k, nil
 }
-
-// wrapInvalid keeps an error of an extension that has a code of its own.
-func wrapInvalid(err error) error { return errInvalid.Wrap(err) }
 
 // checkX5C checks that the first certificate is that of the key (RFC 7517, Section
 // 4.7) and matches "x5t#S256". It checks no path and no date: who trusts the
@@ -336,7 +361,7 @@ func (w *wire) bindPrivate(c choice) (*PrivateKey, error) {
 		}
 		sign, err := c.ext.Sign(JWK{w, c.ext})
 		if err != nil {
-			return nil, wrapInvalid(err)
+			return nil, errInvalid.Wrap(err)
 		}
 		k.sign = func(ctx context.Context, message []byte, _ crypto.SignerOpts) ([]byte, error) {
 			return sign(ctx, message)
@@ -455,5 +480,3 @@ func GenerateSecret(alg jwa.Algorithm) (*SecretKey, error) {
 	}
 	return NewSecretKey(alg, b64url.EncodeToString(random[64:]), random[:alg.Hash().Size()])
 }
-
-var _ json.Marshaler = JWK{}

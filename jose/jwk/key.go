@@ -78,25 +78,24 @@ func (c *ecChecker) check(digest, signature []byte) bool {
 	return verifyECDSA(c.pub, c.size, digest, signature)
 }
 
-type pkcs1Checker struct {
+type rsaChecker struct {
 	pub  *rsa.PublicKey
 	hash crypto.Hash
+	pss  bool
 }
 
-func (c *pkcs1Checker) check(digest, signature []byte) bool {
-	return rsa.VerifyPKCS1v15(c.pub, c.hash, digest, signature) == nil
-}
-
-type pssChecker struct {
-	pub  *rsa.PublicKey
-	hash crypto.Hash
+func newRSAChecker(alg jwa.Algorithm) rsaChecker {
+	return rsaChecker{hash: alg.Hash(), pss: alg.Family() == "RSASSA-PSS"}
 }
 
 // RFC 7518, Section 3.5: the salt is as long as the hash.
 var saltLikeHash = rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 
-func (c *pssChecker) check(digest, signature []byte) bool {
-	return rsa.VerifyPSS(c.pub, c.hash, digest, signature, &saltLikeHash) == nil
+func (c *rsaChecker) check(digest, signature []byte) bool {
+	if c.pss {
+		return rsa.VerifyPSS(c.pub, c.hash, digest, signature, &saltLikeHash) == nil
+	}
+	return rsa.VerifyPKCS1v15(c.pub, c.hash, digest, signature) == nil
 }
 
 type edChecker ed25519.PublicKey
@@ -136,7 +135,9 @@ func NewPublicKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey) (*PublicK
 		if err := checkRSA(pub); err != nil {
 			return nil, err
 		}
-		k.check = rsaChecker(alg, pub)
+		c := newRSAChecker(alg)
+		c.pub = pub
+		k.check = &c
 	case ed25519.PublicKey:
 		if err := fits(alg, "OKP", "Ed25519"); err != nil {
 			return nil, err
@@ -151,13 +152,6 @@ func NewPublicKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey) (*PublicK
 		return nil, errUnsupported.With(fmt.Sprintf("a %T does not verify signatures", pub))
 	}
 	return k, nil
-}
-
-func rsaChecker(alg jwa.Algorithm, pub *rsa.PublicKey) checker {
-	if alg.Family() == "RSASSA-PSS" {
-		return &pssChecker{pub, alg.Hash()}
-	}
-	return &pkcs1Checker{pub, alg.Hash()}
 }
 
 // fits reports whether alg is a signature algorithm of the table for keys of that

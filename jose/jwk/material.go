@@ -54,7 +54,11 @@ func (w *wire) publicKey() (crypto.PublicKey, error) {
 	case "EC":
 		return w.ecPublic()
 	case "RSA":
-		return w.rsaPublic()
+		pub := &rsa.PublicKey{N: new(big.Int)}
+		if err := w.rsaPublic(pub); err != nil {
+			return nil, err
+		}
+		return pub, nil
 	case "OKP":
 		x := make([]byte, 0, 32)
 		switch w.Crv {
@@ -110,24 +114,25 @@ func (w *wire) ecPublic() (*ecdsa.PublicKey, error) {
 	return pub, nil
 }
 
-func (w *wire) rsaPublic() (*rsa.PublicKey, error) {
+// rsaPublic decodes into pub, whose N is not nil.
+func (w *wire) rsaPublic(pub *rsa.PublicKey) error {
 	var buf [maxRSABits / 8]byte
 	n, err := number(buf[:0], "n", w.N, len(buf))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(n)}
+	pub.N.SetBytes(n)
 	e, err := number(buf[:0], "e", w.E, len(buf))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(e) > 4 || len(e) == 4 && e[0] >= 0x80 {
-		return nil, errInvalid.With("the RSA exponent is above 2^31-1")
+		return errInvalid.With("the RSA exponent is above 2^31-1")
 	}
 	for _, b := range e {
 		pub.E = pub.E<<8 | int(b)
 	}
-	return pub, nil
+	return nil
 }
 
 // privateKey decodes the private members, which must match the public ones:

@@ -125,7 +125,7 @@ var (
 )
 
 type wireSet struct {
-	Keys []wire `json:"keys"`
+	Keys []*wire `json:"keys"`
 }
 
 type rawSet struct {
@@ -144,9 +144,8 @@ func ParseSet(data []byte, b Binding) (Set, []Skipped, error) {
 	}
 	set := make(Set, 0, len(wires))
 	var buf [4]choice
-	for i := range wires {
-		w := &wires[i]
-		if skips(skipped, i) {
+	for i, w := range wires {
+		if w == nil {
 			continue
 		}
 		cs, err := b.choices(buf[:0], w)
@@ -176,51 +175,47 @@ func ParseJWKs(data []byte) ([]JWK, []Skipped, error) {
 		return nil, nil, err
 	}
 	all := make([]JWK, 0, len(wires))
-	for i := range wires {
-		if skips(skipped, i) {
-			continue
+	for _, w := range wires {
+		if w != nil {
+			all = append(all, JWK{w: w})
 		}
-		all = append(all, JWK{w: &wires[i]})
 	}
 	return all, skipped, nil
 }
 
 func isUnsupported(err error) bool { return errors.Is(err, ErrUnsupported) }
 
-func skips(skipped []Skipped, i int) bool {
-	for _, s := range skipped {
-		if s.Index == i {
-			return true
-		}
-	}
-	return false
-}
-
 // readSet reads a set in one pass. Where a key is not what it should be, it reads
-// again, key by key, to leave out only that one; the entry stays empty.
-func readSet(data []byte) ([]wire, []Skipped, error) {
+// again, key by key, to leave out only that one; its entry is nil.
+func readSet(data []byte) ([]*wire, []Skipped, error) {
 	if len(data) > maxSet {
 		return nil, nil, errLimit.With("a JWK set has at most 1 MiB")
 	}
 	data = bytes.Clone(data)
 	var set wireSet
 	var skipped []Skipped
-	if err := setDecoder.Decode(data, &set, setLimits); err != nil {
+	if err := setDecoder.Decode(data, &set, setLimits); err == nil {
+		for i, w := range set.Keys {
+			if w == nil || w.KeyType == "" {
+				set.Keys[i] = nil
+				skipped = append(skipped, Skipped{Index: i, Err: errNoType})
+			}
+		}
+	} else {
 		var raw rawSet
 		if err := rawDecoder.Decode(data, &raw, setLimits); err != nil {
 			return nil, nil, errInvalid.Wrap(err)
 		}
 		set.Keys = nil
 		if raw.Keys != nil {
-			set.Keys = make([]wire, min(len(raw.Keys), maxKeys+1))
+			set.Keys = make([]*wire, len(raw.Keys))
 		}
-		for i := range set.Keys {
+		for i := range min(len(set.Keys), maxKeys) {
 			w, err := decode(raw.Keys[i])
 			if err != nil {
 				skipped = append(skipped, Skipped{Index: i, Err: err})
-				continue
 			}
-			set.Keys[i] = *w
+			set.Keys[i] = w
 		}
 	}
 	switch {
