@@ -121,28 +121,28 @@ func (c *tokenCache) drop(e *tokenEntry) {
 	}
 }
 
-// keyIndex is a jwk.Set by kid. Each part answers by the rules of jwk.Set.
+// keyIndex is a jwk.Set by kid. Each part answers by the rules of jwk.Set, where the
+// keys of the token's kid count, and those without a kid only if there are none.
 type keyIndex struct {
 	all  jwk.Set
 	kids map[string]jwk.Set
 }
 
-// indexSet copies s. A key without a kid fits any kid, so with such keys there is nothing to gain.
-func indexSet(s jwk.Set) jwk.Source {
-	s = slices.Clone(s)
-	kids := map[string]jwk.Set{}
+func indexSet(s jwk.Set) keyIndex {
+	x := keyIndex{slices.Clone(s), map[string]jwk.Set{}}
 	for _, k := range s {
-		if k.KeyID() == "" {
-			return s
-		}
-		kids[k.KeyID()] = append(kids[k.KeyID()], k)
+		x.kids[k.KeyID()] = append(x.kids[k.KeyID()], k)
 	}
-	return keyIndex{s, kids}
+	return x
 }
 
 func (x keyIndex) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
-	if part, ok := x.kids[q.KeyID]; ok {
-		return part.Keys(ctx, q)
+	if q.KeyID == "" {
+		return x.all.Keys(ctx, q)
 	}
-	return x.all.Keys(ctx, q)
+	part, ok := x.kids[q.KeyID]
+	if !ok {
+		part = x.kids[""]
+	}
+	return part.Keys(ctx, q)
 }
