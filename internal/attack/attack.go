@@ -47,13 +47,13 @@ type Key struct {
 // Policy is what the caller demands of the claims. The zero value stands for
 // [Issuer], [Audience], an untyped token, the clock at [Unix] and the default leeway.
 type Policy struct {
-	Issuers, Audiences           []string
-	Type                         string
-	AnyIssuer, AnyAudience       bool
-	AllowWeakKey                 bool
-	NoLeeway                     bool
-	Now                          int64
-	MaxAge, MaxLifetime time.Duration
+	Issuers, Audiences     []string
+	Type                   string
+	AnyIssuer, AnyAudience bool
+	AllowWeakKey           bool
+	NoLeeway               bool
+	Now                    int64
+	MaxAge, MaxLifetime    time.Duration
 }
 
 // Case is one attack.

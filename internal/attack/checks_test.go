@@ -436,14 +436,14 @@ var checks = map[string]func(*testing.T){
 			}
 		}
 		for _, text := range []string{
-			`{"kty":"RSA","n":"` + n + `","e":"AAEAAQ"}`,                                   // a leading zero
-			`{"kty":"RSA","n":"` + n + `","e":"AQAB=="}`,                                   // padding
-			`{"kty":"RSA","n":"` + n[:len(n)-1] + `x","e":"AQAB"}`,                         // a trailing bit
-			`{"kty":"RSA","n":"` + strings.ReplaceAll(n, "-", "+") + `","e":"AQAB"}`,       // the other alphabet
-			`{"kty":"RSA","n":"` + n[:40] + `\n` + n[40:] + `","e":"AQAB"}`,                // a line end
-			`{"kty":"RSA","n":"AA` + strings.TrimSuffix(n, "w") + `","e":"AQAB"}`,          // zeros before
-			`{"kty":"RSA","n":"` + n + `"}`, `{"kty":"RSA","n":"` + n + `","e":65537}`,     // no e; e a number
-			`{"kty":"rsa","n":"` + n + `","e":"AQAB"}`,                                     // another type
+			`{"kty":"RSA","n":"` + n + `","e":"AAEAAQ"}`,                               // a leading zero
+			`{"kty":"RSA","n":"` + n + `","e":"AQAB=="}`,                               // padding
+			`{"kty":"RSA","n":"` + n[:len(n)-1] + `x","e":"AQAB"}`,                     // a trailing bit
+			`{"kty":"RSA","n":"` + strings.ReplaceAll(n, "-", "+") + `","e":"AQAB"}`,   // the other alphabet
+			`{"kty":"RSA","n":"` + n[:40] + `\n` + n[40:] + `","e":"AQAB"}`,            // a line end
+			`{"kty":"RSA","n":"AA` + strings.TrimSuffix(n, "w") + `","e":"AQAB"}`,      // zeros before
+			`{"kty":"RSA","n":"` + n + `"}`, `{"kty":"RSA","n":"` + n + `","e":65537}`, // no e; e a number
+			`{"kty":"rsa","n":"` + n + `","e":"AQAB"}`,                                      // another type
 			`{"kty":"RSA","n":"` + n + `","e":"AQAB","e":"AQAB"}`, `{"kty":"RSA","e":"AQ"}`, // twice; no n
 		} {
 			key, err := jwk.Parse([]byte(text))
@@ -460,4 +460,3 @@ var checks = map[string]func(*testing.T){
 }
 
 func itoa64(i int64) string { return strconv.FormatInt(i, 10) }
-

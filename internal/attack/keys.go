@@ -49,9 +49,9 @@ func keyRules() []Case {
 	es("K2", "x_standard_alphabet", bytes.Replace(ec("P-256", x, y), []byte(`"x":"`), []byte(`"x":"+`), 1), "key.invalid", "token.encoding")
 	es("K2", "x_trailing_bits", bytes.Replace(ec("P-256", x, y), []byte(b64.EncodeToString(x)), []byte(loose(b64.EncodeToString(x))), 1), "key.invalid", "token.encoding")
 	es("K2", "x_a_number", bytes.Replace(ec("P-256", x, y), []byte(`"`+b64.EncodeToString(x)+`"`), []byte("1"), 1), "json.type", "key.invalid")
-	es("K2", "curve_unknown", ec("P-224", x, y), "key.unsupported", "key.invalid")
-	es("K2", "curve_case", ec("p-256", x, y), "key.unsupported", "key.invalid")
-	es("K2", "curve_absent", object("kty", "EC", "alg", "ES256", "x", b64.EncodeToString(x), "y", b64.EncodeToString(y)), "key.unsupported", "key.invalid")
+	es("K2", "curve_unknown", ec("P-224", x, y), "alg.mismatch", "key.unsupported", "key.invalid")
+	es("K2", "curve_case", ec("p-256", x, y), "alg.mismatch", "key.unsupported", "key.invalid")
+	es("K2", "curve_absent", object("kty", "EC", "alg", "ES256", "x", b64.EncodeToString(x), "y", b64.EncodeToString(y)), "alg.mismatch", "key.unsupported", "key.invalid")
 
 	d := must(p256.Bytes())
 	ecD := func(d []byte) []byte { return ec("P-256", x, y, "d", b64.EncodeToString(d)) }
@@ -80,7 +80,7 @@ func keyRules() []Case {
 		rs("K5", fmt.Sprintf("e_%d", i), exponent(e), "key.invalid", "key.weak")
 	}
 	control := rsa.private()
-	rs("K6", "oth_in_a_public_key", rsa.jwk("alg", "RS256", "oth", []any{}), "key.invalid", "key.unsupported", "json.type")
+	rs("K6", "oth_in_a_public_key", rsa.jwk("alg", "RS256", "oth", []any{}), "key.private", "key.invalid", "key.unsupported")
 	private("K6", "oth", rsa.private("oth", []any{map[string]string{"r": "Aw", "d": "Aw", "t": "Aw"}}), control, "key.unsupported", "key.invalid")
 	other := rsaKeys()["other"]
 	private("K7", "p_of_another_key", rsa.private("p", other.members["p"]), control, "key.invalid")
@@ -108,7 +108,7 @@ func keyRules() []Case {
 		ID: "K10", Name: "k_absent", Key: one(object("kty", "oct", "alg", "HS256")), ControlKey: octKey, Token: fixed(hs(`{"alg":"HS256"}`, claims())), Want: []string{"key.weak", "key.invalid"},
 	})
 	for i, kty := range []string{"ec", "Ec", "EC ", "ECDSA", "", "oct"} {
-		es("K11", fmt.Sprintf("kty_%d", i), bytes.Replace(ecJWK(p256, "alg", "ES256"), []byte(`"EC"`), []byte(`"`+kty+`"`), 1), "key.unsupported", "key.invalid")
+		es("K11", fmt.Sprintf("kty_%d", i), bytes.Replace(ecJWK(p256, "alg", "ES256"), []byte(`"EC"`), []byte(`"`+kty+`"`), 1), "alg.mismatch", "key.unsupported", "key.invalid")
 	}
 	es("K11", "kty_number", bytes.Replace(ecJWK(p256, "alg", "ES256"), []byte(`"EC"`), []byte(`1`), 1), "json.type", "key.invalid")
 	for i, m := range []string{`"kty":"EC"`, `"crv":"P-256"`, `"\u0078":""`, `"z":1,"z":2`, `"z":{"a":1,"a":2}`} {
@@ -120,7 +120,7 @@ func keyRules() []Case {
 	})
 	out[len(out)-1].Key.Data = bytes.Replace(out[len(out)-1].Key.Data, []byte(`]"keys"`), []byte(`],"keys"`), 1)
 	for i, m := range [][2]string{{"kty", "KTY"}, {"kty", "\u212aty"}, {"x", "X"}, {"crv", "Crv"}} {
-		es("K13", fmt.Sprintf("member_%d", i), bytes.Replace(ecJWK(p256, "alg", "ES256"), []byte(`"`+m[0]+`"`), []byte(`"`+m[1]+`"`), 1), "key.invalid", "key.unsupported")
+		es("K13", fmt.Sprintf("member_%d", i), bytes.Replace(ecJWK(p256, "alg", "ES256"), []byte(`"`+m[0]+`"`), []byte(`"`+m[1]+`"`), 1), "alg.mismatch", "key.invalid", "key.unsupported")
 	}
 	es("K14", "x5c_of_another_key", ecJWK(p256, "alg", "ES256", "x5c", []string{base64.StdEncoding.EncodeToString(cert(p256Other, "other"))}), "key.invalid")
 	es("K14", "x5c_not_a_certificate", ecJWK(p256, "alg", "ES256", "x5c", []string{"AAAA"}), "key.invalid")

@@ -79,7 +79,9 @@ func claims(edits ...string) string {
 type signer func(input string) []byte
 
 // compact signs the header and the payload exactly as they are written.
-func (s signer) compact(header, payload string) string { return s.seal(enc(header) + "." + enc(payload)) }
+func (s signer) compact(header, payload string) string {
+	return s.seal(enc(header) + "." + enc(payload))
+}
 
 // seal signs text that need not be the encoding of anything.
 func (s signer) seal(input string) string { return input + "." + b64.EncodeToString(s(input)) }
@@ -260,7 +262,9 @@ func emPKCS1(size int, info []byte) []byte {
 	return append(append(em, 0), info...)
 }
 
-func info256(input string) []byte { return append(bytes.Clone(digestInfo), digest(crypto.SHA256, input)...) }
+func info256(input string) []byte {
+	return append(bytes.Clone(digestInfo), digest(crypto.SHA256, input)...)
+}
 
 func rs(k *rsaKey) signer {
 	return func(input string) []byte { return k.raw(emPKCS1(k.size(), info256(input))) }

@@ -74,4 +74,3 @@ func write(folder, name, token string, key attack.Key, p attack.Policy) (setup, 
 	}
 	return s, os.WriteFile(filepath.Join(folder, s.Key), key.Data, 0o600)
 }
-
