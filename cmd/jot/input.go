@@ -13,6 +13,14 @@ import (
 // times any real token or key set.
 const maxInput = 1 << 20
 
+// What a file is read for.
+const (
+	theToken  = "the token"
+	theClaims = "the claims"
+	theKey    = "the key"
+	theSecret = "the secret"
+)
+
 // input reads what the arguments of one command name; stdin only once.
 type input struct {
 	term      *terminal
@@ -25,9 +33,9 @@ func (in *input) token(arg string) (string, error) {
 	case arg == "" && in.term.stdinTTY:
 		return "", fail(exitUsage, "give @FILE, or - and the text on stdin", "no token given")
 	case arg == "" || arg == "-":
-		return in.text("-", "the token")
+		return in.text("-", theToken)
 	case strings.HasPrefix(arg, "@"):
-		return in.text(arg[1:], "the token")
+		return in.text(arg[1:], theToken)
 	}
 	in.term.warn("a token in an argument is seen by other users and kept by the shell; prefer - or @FILE")
 	return arg, nil
@@ -40,9 +48,9 @@ func (in *input) document(arg string) ([]byte, error) {
 	case arg == "":
 		return nil, nil
 	case arg == "-":
-		return in.file("-", "the claims")
+		return in.file("-", theClaims)
 	case strings.HasPrefix(arg, "@"):
-		return in.file(arg[1:], "the claims")
+		return in.file(arg[1:], theClaims)
 	}
 	return nil, fail(exitUsage, "write @"+visible(arg)+" for a file, or - for stdin; single claims are given with --claim", "the claims are read from @FILE or -")
 }
@@ -53,7 +61,7 @@ func (in *input) text(name, what string) (string, error) {
 		return "", err
 	}
 	if bytes.IndexByte(b, 0) >= 0 {
-		return "", fail(exitUnreadable, "give a text that holds a token", "%s holds binary data", label(name))
+		return "", fail(exitUnreadable, "give a text that holds a token", "%s holds binary data [token.malformed]", label(name))
 	}
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	if len(bytes.TrimSpace(b)) == 0 {
@@ -91,7 +99,13 @@ func (in *input) file(name, what string) ([]byte, error) {
 		return nil, fileFailure(name, err)
 	}
 	if len(b) > maxInput {
-		return nil, fail(exitUnreadable, "cut out the part with the token", "%s holds more than 1 MB", label(name))
+		switch what {
+		case theToken:
+			return nil, fail(exitUnreadable, "cut out the part with the token", "%s holds more than 1 MB [token.too_large]", label(name))
+		case theClaims:
+			return nil, fail(exitUnreadable, "", "%s holds more than 1 MB", label(name))
+		}
+		return nil, fail(exitUnreadable, "", "%s holds more than 1 MB [key.limit]", label(name))
 	}
 	return b, nil
 }

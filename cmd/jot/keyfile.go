@@ -24,7 +24,7 @@ func (in *input) keys(name string) (*keyFile, error) {
 	if isURL(name) {
 		return nil, fail(exitUsage, "fetch it yourself, say with curl, and give the file", "keys are read from files only, not from %s", quoted(name))
 	}
-	data, err := in.file(name, "the key")
+	data, err := in.file(name, theKey)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (in *input) secretFile(name string, alg jwa.Algorithm, weak bool) (*jwk.Sec
 	case !alg.Symmetric():
 		return nil, fail(exitUsage, "give its key with --key", "--alg %s does not use a secret", alg)
 	}
-	data, err := in.file(name, "the secret")
+	data, err := in.file(name, theSecret)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (in *input) secretFile(name string, alg jwa.Algorithm, weak bool) (*jwk.Sec
 
 func secret(name string, alg jwa.Algorithm, kid string, data []byte, weak bool) (*jwk.SecretKey, error) {
 	if len(data) == 0 {
-		return nil, fail(exitNoKey, "", "the secret in %s is empty", label(name))
+		return nil, fail(exitNoKey, "", "the secret in %s is empty [key.weak]", label(name))
 	}
 	made := jwk.NewSecretKey
 	if weak {
@@ -231,6 +231,9 @@ func (a *app) verifiers(f *keyFile, alg jwa.Algorithm, weak bool) (jwk.Set, erro
 	)
 	for _, j := range f.keys {
 		key, err := a.verifier(f, j, alg, weak)
+		if err == nil {
+			err = otherAlgorithm(f.name, key.Algorithm(), alg)
+		}
 		if err != nil {
 			if first == nil {
 				first = err
@@ -251,8 +254,13 @@ func (a *app) verifier(f *keyFile, j jwk.JWK, alg jwa.Algorithm, weak bool) (jwk
 	}
 	switch {
 	case j.IsPrivate():
+		// Read as what it is first: a private key that contradicts itself has no public half.
+		key, err := j.PrivateKey(binding(j, alg))
+		if err != nil {
+			return nil, keyFailure(exitNoKey, f.name, err)
+		}
 		a.warn("%s holds a private key; only its public half is used. jot key pub %s writes that", label(f.name), f.name)
-		j = j.Public()
+		return key.Public(), nil
 	case f.cert:
 		a.warn("only the public key of the certificate in %s is used; its dates, its issuer and its names are not checked", label(f.name))
 	}
@@ -261,6 +269,14 @@ func (a *app) verifier(f *keyFile, j jwk.JWK, alg jwa.Algorithm, weak bool) (jwk
 		return nil, keyFailure(exitNoKey, f.name, err)
 	}
 	return key, nil
+}
+
+// otherAlgorithm refuses a key that is not for the algorithm of --alg.
+func otherAlgorithm(name string, have, want jwa.Algorithm) error {
+	if want == (jwa.Algorithm{}) || have.Is(want) {
+		return nil
+	}
+	return fail(exitNoKey, "leave out --alg, or give another key", "the key in %s is for %s, not for %s [alg.mismatch]", label(name), have, want)
 }
 
 // signer makes the key that a token is signed with.

@@ -66,8 +66,8 @@ func (c *signCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Alg != "" && !key.Algorithm().Is(alg) {
-		return fail(exitNoKey, "leave out --alg, or give another key", "the key is for %s, not for %s", key.Algorithm(), alg)
+	if err := otherAlgorithm(c.Key, key.Algorithm(), alg); err != nil {
+		return err
 	}
 	var options []jwt.SignOption
 	if c.NoExp {

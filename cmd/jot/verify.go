@@ -21,7 +21,7 @@ type verifyCmd struct {
 	Key          string        `placeholder:"FILE" help:"The issuer's public key: a JWK, a set, PEM or DER, or - for stdin."`
 	SecretFile   string        `placeholder:"FILE" help:"The shared secret: the bytes of FILE without one final newline."`
 	JWKS         string        `name:"jwks" placeholder:"FILE" help:"The issuer's key set."`
-	Alg          string        `placeholder:"ALG" help:"The only algorithm to accept, and that of a key that names none."`
+	Alg          string        `placeholder:"ALG" help:"The only algorithm to accept: keys for others are left out, and a key that names none is for this one."`
 	Iss          []string      `sep:"none" placeholder:"ISSUER" help:"An issuer to accept. Repeats."`
 	AnyIssuer    bool          `help:"Accept any issuer, and none."`
 	Aud          []string      `sep:"none" placeholder:"AUDIENCE" help:"A name you answer to as the audience. Repeats."`
@@ -72,11 +72,15 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	alg, err := algorithm(c.Alg)
+	if err != nil {
+		return err
+	}
 	text, err := a.in.token(c.Token)
 	if err != nil {
 		return err
 	}
-	keys, err := c.keys(a, policy.Algorithms)
+	keys, err := c.keys(a, alg)
 	if err != nil {
 		return err
 	}
@@ -158,19 +162,11 @@ func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
 	case c.Leeway == 0:
 		p.Leeway = jwt.NoLeeway
 	}
-	alg, err := algorithm(c.Alg)
-	if err == nil && c.Alg != "" {
-		p.Algorithms = []jwa.Algorithm{alg}
-	}
-	return p, err
+	return p, nil
 }
 
 // keys reads the keys to verify with.
-func (c *verifyCmd) keys(a *app, algorithms []jwa.Algorithm) (jwk.Set, error) {
-	var alg jwa.Algorithm
-	if len(algorithms) == 1 {
-		alg = algorithms[0]
-	}
+func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (jwk.Set, error) {
 	if c.SecretFile != "" {
 		key, err := a.in.secretFile(c.SecretFile, alg, c.AllowWeakKey)
 		if err != nil {
@@ -332,18 +328,6 @@ func (j *judge) wantedType() string {
 }
 
 func (j *judge) wantedAlgorithms() string {
-	var names []string
-	for _, k := range j.keys {
-		alg := k.Algorithm()
-		if len(j.policy.Algorithms) > 0 && !alg.Is(j.policy.Algorithms[0]) {
-			continue
-		}
-		names = appendNew(names, alg.Name())
-	}
-	return strings.Join(names, " ")
-}
-
-func (j *judge) keyAlgorithms() string {
 	var names []string
 	for _, k := range j.keys {
 		names = appendNew(names, k.Algorithm().Name())
@@ -533,11 +517,11 @@ func (j *judge) hint(rejected *jwt.RejectError, first check) string {
 			return "if that is the type you expect, say so with --typ " + typ
 		}
 		return "this may be a token for another use"
-	case "alg.not_allowed", "alg.mismatch":
-		if alg := j.header("alg"); alg != "" {
-			return "the token says " + alg + "; the key is for " + j.keyAlgorithms()
+	case "alg.not_allowed", "alg.mismatch", "key.none":
+		alg := j.header("alg")
+		if !slices.ContainsFunc(j.keys, func(k jwk.Key) bool { return named(k.Algorithm(), alg) }) {
+			return "the token says " + quoted(alg) + "; the key is for " + j.wantedAlgorithms()
 		}
-	case "key.none":
 		if kid := j.header("kid"); kid != "" && j.wantedKeys() != "" {
 			return "the token names the key " + quoted(kid) + "; you gave " + quoted(j.wantedKeys())
 		}
@@ -551,6 +535,12 @@ func (j *judge) hint(rejected *jwt.RejectError, first check) string {
 		return "jot inspect shows what the token has"
 	}
 	return "jot explain " + first.Code + " says more"
+}
+
+// named reports whether name is one of alg's names.
+func named(alg jwa.Algorithm, name string) bool {
+	other, ok := jwa.Lookup(name)
+	return ok && alg.Is(other)
 }
 
 // formHint says what a text is that is not one compact token.
