@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
@@ -375,17 +376,19 @@ func (h Header) MarshalJSON() ([]byte, error) {
 	if h.Unencoded {
 		m.B64 = json.RawMessage("false")
 	}
-	return appendJSON(nil, &m)
-}
-
-// appendJSON encodes one value.
-func appendJSON[T any](dst []byte, v *T) ([]byte, error) {
-	e, err := strictjson.NewEncoder[T]()
+	e, err := encodeMembers()
 	if err != nil {
 		return nil, err
 	}
-	return e.Append(dst, v)
+	return e.Append(nil, &m)
 }
+
+// planned is the encoder of T, whose plan is made at its first use.
+func planned[T any]() func() (*strictjson.Encoder[T], error) {
+	return sync.OnceValues(strictjson.NewEncoder[T])
+}
+
+var encodeMembers = planned[members]()
 
 // quoteAll writes a list of strings that need no escapes.
 func quoteAll(n int, appendTo func(dst []byte, i int) []byte) []byte {

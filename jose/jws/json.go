@@ -143,11 +143,24 @@ func unprotectedJSON(h Header, protected string) ([]byte, error) {
 	return raw, nil
 }
 
+var (
+	encodeFlattened = planned[flattened]()
+	encodeGeneral   = planned[document]()
+)
+
 func (d *document) encode() ([]byte, error) {
 	if len(d.Signatures) == 1 {
-		return appendJSON(nil, &flattened{d.Payload, d.Signatures[0]})
+		e, err := encodeFlattened()
+		if err != nil {
+			return nil, err
+		}
+		return e.Append(nil, &flattened{d.Payload, d.Signatures[0]})
 	}
-	return appendJSON(nil, d)
+	e, err := encodeGeneral()
+	if err != nil {
+		return nil, err
+	}
+	return e.Append(nil, d)
 }
 
 // VerifyJSON reads the flattened or the general form with its payload inside.
