@@ -132,10 +132,10 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 	if !more {
 		return i
 	}
-	var few [2]uint64
-	read := few[:]
-	if o.words > len(few) {
-		read = make([]uint64, o.words)
+	var read uint64 // which of the first 64 fields were there
+	var others []uint64
+	if o.words > 1 {
+		others = make([]uint64, o.words)
 	}
 	seen := seen{base: p.open}
 	var rest reflect.Value
@@ -187,29 +187,33 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 		switch {
 		case k >= 0:
 			guess = k + 1
-			if word, bit := &read[k>>6], uint64(1)<<(k&63); *word&bit != 0 {
-				return p.fail(start, errDuplicate)
-			} else {
-				*word |= bit
+			bit := uint64(1) << (k & 63)
+			word := &read
+			if k >= 64 {
+				word = &others[k>>6]
 			}
+			if *word&bit != 0 {
+				return p.fail(start, errDuplicate)
+			}
+			*word |= bit
 			f := &o.fields[k]
 			q := base
 			if f.via != nil {
 				q = follow(q, f.via)
 			}
 			q = add(q, f.offset)
-			switch f.plan.kind {
-			case kindString:
+			switch f.kind {
+			case kindString: // text, but for the calls
 				if p.at(i) != '"' {
 					i = p.mismatch(i)
 					break
 				}
 				j, escaped := p.str(i + 1)
-				if j < 0 {
-					i = -1
+				if escaped || j < 0 {
+					i = p.text(i, at[string](q))
 					break
 				}
-				*at[string](q) = p.content(i+1, j, escaped)
+				*at[string](q) = alias.String(d[i+1 : j])
 				i = j + 1
 			case kindUnix:
 				i = p.date(i, at[time.Time](q))

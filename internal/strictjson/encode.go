@@ -164,7 +164,7 @@ func appendStruct(b []byte, o *object, base ptr, depth int) ([]byte, error) {
 			continue
 		}
 		b = append(b, f.label...)
-		switch f.plan.kind {
+		switch f.kind {
 		case kindString:
 			b, err = appendString(b, *at[string](q))
 		case kindUnix:

@@ -77,6 +77,7 @@ type object struct {
 type field struct {
 	name   string
 	plan   *plan
+	kind   kind // of plan
 	offset uintptr
 	via    []step // pointers on the way there, outermost first
 
@@ -502,6 +503,7 @@ func omissionOf(t reflect.Type, o options) omission {
 
 // prepare computes what the name looks like in a document.
 func (f *field) prepare() {
+	f.kind = f.plan.kind
 	label, _ := appendString([]byte{','}, f.name) // parseTag has seen that it is UTF-8
 	f.label = string(append(label, ':'))
 	text := f.label[2:] // from behind the quote
