@@ -22,7 +22,8 @@
 //   - A [time.Time] with the option format:unix is a NumericDate of RFC 7519, Section 2;
 //     digits below the nanosecond are dropped. A []string with the option
 //     format:oneormany stands as a plain string where it has one element, as `aud` does.
-//   - Array elements and pointers are made anew, never merged into what was there.
+//   - Array elements and pointers are made anew, never merged into what was there, save
+//     that format:oneormany puts a lone string where the slice has room for it.
 //
 // Strings without escapes, names and raw values share the memory of the document:
 // whoever decodes gives it up. On an error the target holds an unspecified part.
