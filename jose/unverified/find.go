@@ -59,11 +59,22 @@ func (f *finder) json() bool {
 		return false
 	}
 	t, err := Parse(object)
-	if err != nil {
+	if err != nil || !t.hasHeader() {
 		return false
 	}
 	f.add(f.pos+n, t)
 	return true
+}
+
+// hasHeader tells a token in JSON from other documents with a signature in them.
+func (t *Token) hasHeader() bool {
+	switch {
+	case t.Header != nil:
+		return true
+	case t.Encryption != nil:
+		return t.Encryption.Unprotected != nil || slices.ContainsFunc(t.Encryption.Recipients, func(r Recipient) bool { return r.Header != nil })
+	}
+	return slices.ContainsFunc(t.Signatures, func(s Signature) bool { return s.Unprotected != nil })
 }
 
 // objectLen is the length of s up to the brace that closes its first one, or all.
@@ -324,7 +335,7 @@ func startsToken(s string) bool {
 	}
 	t := &Token{}
 	t.setHeader(t.decode("header", header))
-	return t.header != nil
+	return t.header["alg"] != nil
 }
 
 // whole reports whether the signature has the length that the algorithm gives it,
