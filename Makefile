@@ -64,10 +64,11 @@ vet: ## go vet and staticcheck for every module
 		(cd $$m && $(GO) vet ./... && "$$($(GO) -C $(CURDIR)/tools tool -n staticcheck)" ./...); \
 	done
 
-platforms: ## vet the library and build the command for every platform
-	@for p in $(PLATFORMS); do \
+platforms: ## vet the library and build the command for every other platform
+	@for p in $(filter-out $(shell $(GO) env GOHOSTOS)/$(shell $(GO) env GOHOSTARCH),$(PLATFORMS)); do \
 		echo "== vet, build: $$p"; \
 		export GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0; \
+		$(GO) build ./...; \
 		$(GO) vet ./...; \
 		$(GO) -C cmd/jot build -buildvcs=false -o /dev/null .; \
 	done
