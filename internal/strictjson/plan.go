@@ -326,7 +326,7 @@ func (b *planner) collect(t reflect.Type, depth int, offset uintptr, via []step,
 		}
 		switch {
 		case sf.IsExported():
-		case options.inline || sf.Anonymous && sf.Type.Kind() == reflect.Pointer && inner.Kind() == reflect.Struct:
+		case options.inline && !sf.Anonymous, sf.Anonymous && sf.Type.Kind() == reflect.Pointer && inner.Kind() == reflect.Struct:
 			return nil, b.unsupported(t, "cannot merge "+sf.Name+", which is not exported")
 		case !sf.Anonymous || inner.Kind() != reflect.Struct:
 			continue
