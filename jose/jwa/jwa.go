@@ -72,7 +72,7 @@ func New(name string, t Traits) (Algorithm, error) {
 		return Algorithm{}, errInvalid.With("the key type is missing")
 	case t.SignatureSize < 0:
 		return Algorithm{}, errInvalid.With("the signature size is negative")
-	case t.Hash != 0 && t.Hash > crypto.BLAKE2b_512:
+	case t.Hash > crypto.BLAKE2b_512:
 		return Algorithm{}, errInvalid.With("the hash is unknown")
 	}
 	for _, a := range table {

@@ -83,6 +83,8 @@ func (b *Binding) choices(dst []choice, w *wire) ([]choice, error) {
 	if w.Alg != "" {
 		alg, ext, ok := b.lookup(w.Alg)
 		switch {
+		case !ok && isEncryption(w.Alg):
+			return nil, errUse.With(w.Alg + " is not for signatures")
 		case !ok:
 			return nil, errUnsupported.With(fmt.Sprintf("the algorithm %.64q needs an Extension", w.Alg))
 		case alg.Use() != "sig":
@@ -102,6 +104,9 @@ func (b *Binding) choices(dst []choice, w *wire) ([]choice, error) {
 			_, ext, ok := b.lookup(alg.Name())
 			if !ok {
 				return nil, errUnsupported.With(alg.Name() + " needs an Extension")
+			}
+			if alg.Use() != "sig" {
+				return nil, errUse.With(alg.Name() + " is not for signatures")
 			}
 			dst = append(dst, choice{alg, ext})
 		}
@@ -124,6 +129,13 @@ func (b *Binding) choices(dst []choice, w *wire) ([]choice, error) {
 		return nil, errAlgorithm.With(c.alg.Name() + " is not among the algorithms of the binding")
 	}
 	return append(dst, c), nil
+}
+
+// isEncryption reports whether an "alg" names a content encryption, as that of a
+// key for "dir" does (RFC 7520, Section 3.6).
+func isEncryption(name string) bool {
+	_, ok := jwa.LookupEncryption(name)
+	return ok
 }
 
 // implied returns the algorithm that the curve stands for.
@@ -396,7 +408,7 @@ func (w *wire) bindSecret(c choice) (*SecretKey, error) {
 	if !w.hasOp("sign") && !w.hasOp("verify") {
 		return nil, errUse.With("\"key_ops\" has neither \"sign\" nor \"verify\"")
 	}
-	secret, err := b64url.AppendDecode(nil, alias.Bytes(w.Private.K))
+	secret, err := b64url.AppendDecode(nil, alias.Bytes(w.private().K))
 	if err != nil {
 		return nil, errInvalid.With("\"k\" is not canonical base64url")
 	}

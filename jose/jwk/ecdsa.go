@@ -3,6 +3,7 @@ package jwk
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"sync"
 )
 
 // maxDER is the longest DER encoding of an ECDSA signature here, that of P-521:
@@ -31,21 +32,22 @@ func verifyECDSA(pub *ecdsa.PublicKey, size int, digest, signature []byte) bool 
 	if len(signature) != 2*size {
 		return false
 	}
-	var buf [maxDER]byte
-	der := buf[:2]
-	der = appendInteger(der, signature[:size])
+	buf := derPool.Get().(*[maxDER]byte)
+	defer derPool.Put(buf)
+	der := appendInteger(buf[:3], signature[:size])
 	der = appendInteger(der, signature[size:])
-	n := len(der) - 2
-	if n < 0x80 {
+	// One byte of length is enough below 128, so that the sequence starts later.
+	if n := len(der) - 3; n < 0x80 {
+		der = der[1:]
 		der[0], der[1] = 0x30, byte(n)
-		return ecdsa.VerifyASN1(pub, digest, der)
+	} else {
+		der[0], der[1], der[2] = 0x30, 0x81, byte(n)
 	}
-	// The long form takes one byte more in front.
-	der = der[:len(der)+1]
-	copy(der[3:], der[2:len(der)-1])
-	der[0], der[1], der[2] = 0x30, 0x81, byte(n)
 	return ecdsa.VerifyASN1(pub, digest, der)
 }
+
+// derPool keeps the buffer off the heap of every call: VerifyASN1 lets it escape.
+var derPool = sync.Pool{New: func() any { return new([maxDER]byte) }}
 
 // appendInteger appends the DER of the unsigned integer b, which is not empty.
 func appendInteger(dst, b []byte) []byte {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jotsuite/jot/internal/strictjson"
 )
@@ -34,7 +35,7 @@ type wire struct {
 	Y       string                     `json:"y,omitempty"`
 	N       string                     `json:"n,omitempty"`
 	E       string                     `json:"e,omitempty"`
-	Private privateWire                `json:",inline"`
+	Private *privateWire               `json:",inline"`
 	X5U     string                     `json:"x5u,omitempty"`
 	X5C     []string                   `json:"x5c,omitempty"`
 	X5T     string                     `json:"x5t,omitempty"`
@@ -43,7 +44,8 @@ type wire struct {
 }
 
 // privateWire has the members that are never printed unless asked for by name. It
-// is a type of its own so that taking them away is one assignment.
+// is a type of its own, behind a pointer, so that taking them away is one
+// assignment and public keys have no room for them.
 type privateWire struct {
 	K   string          `json:"k,omitempty"`
 	D   string          `json:"d,omitempty"`
@@ -155,7 +157,7 @@ func (w *wire) certificates() ([][]byte, error) {
 	for _, text := range w.X5C {
 		// RFC 7517, Section 4.7: base64, not base64url.
 		der, err := base64.StdEncoding.Strict().DecodeString(text)
-		if err != nil || len(der) == 0 {
+		if err != nil || len(der) == 0 || strings.ContainsAny(text, "\r\n") { // the decoder drops those
 			return nil, errInvalid.With("\"x5c\" is not base64")
 		}
 		ders = append(ders, der)
@@ -202,8 +204,16 @@ func (j JWK) IsPrivate() bool {
 	return priv || j.wire().hasPrivate()
 }
 
+// private returns the private members, empty ones where there are none.
+func (w *wire) private() *privateWire {
+	if w.Private == nil {
+		return &privateWire{}
+	}
+	return w.Private
+}
+
 func (w *wire) hasPrivate() bool {
-	p := &w.Private
+	p := w.private()
 	return p.K != "" || p.D != "" || p.P != "" || p.Q != "" || p.DP != "" || p.DQ != "" || p.QI != "" || p.Oth != nil
 }
 
@@ -240,10 +250,10 @@ func (j JWK) Public() JWK {
 		return j
 	}
 	w := *j.w
-	w.Private = privateWire{}
+	w.Private = nil
 	w.Others = maps.Clone(w.Others)
 	maps.DeleteFunc(w.Others, func(name string, _ json.RawMessage) bool { return !j.publishes(name) })
-	if j.w.Private.D != "" && w.KeyOps != nil {
+	if j.w.private().D != "" && w.KeyOps != nil {
 		w.KeyOps = nil
 		for _, op := range j.w.KeyOps {
 			switch op {

@@ -162,6 +162,8 @@ func fits(alg jwa.Algorithm, kty, crv string) error {
 		return errAlgorithm.With("no algorithm is given")
 	case alg.Use() != "sig":
 		return errUse.With(alg.Name() + " is not for signatures")
+	case alg.Family() == "":
+		return errUnsupported.With("a key for the extension " + alg.Name() + " is bound from its JWK")
 	case alg.KeyType() != kty:
 		return errAlgorithm.With(alg.Name() + " does not take keys of the type " + kty)
 	case alg.Curve() != crv:
@@ -424,13 +426,13 @@ func (k *PrivateKey) appendSign(ctx context.Context, dst, input []byte) ([]byte,
 }
 
 // String names the key and prints nothing else of it.
-func (k *PrivateKey) String() string { return label("private", k.public.alg, k.public.kid) }
+func (k PrivateKey) String() string { return label("private", k.public.alg, k.public.kid) }
 
 // Format prints String for every verb, so that no way of printing shows the key.
-func (k *PrivateKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+func (k PrivateKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // MarshalJSON refuses: the named ways are JWK and PrivateJWK.
-func (k *PrivateKey) MarshalJSON() ([]byte, error) {
+func (k PrivateKey) MarshalJSON() ([]byte, error) {
 	return nil, errPrivate.With("a private key is not printed: use JWK or PrivateJWK")
 }
 

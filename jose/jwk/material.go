@@ -142,14 +142,14 @@ func (w *wire) privateKey() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.Private.D == "" {
+	if w.private().D == "" {
 		return nil, errPrivate.With("the JWK has no private member \"d\"")
 	}
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
 		_, size := curve(w.Crv)
 		// RFC 7518, Section 6.2.2.1: as long as the order of the curve.
-		d, err := octets(nil, "d", w.Private.D, size)
+		d, err := octets(nil, "d", w.private().D, size)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +162,7 @@ func (w *wire) privateKey() (any, error) {
 		}
 		return k, nil
 	case ed25519.PublicKey:
-		d, err := octets(nil, "d", w.Private.D, ed25519.SeedSize)
+		d, err := octets(nil, "d", w.private().D, ed25519.SeedSize)
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +172,7 @@ func (w *wire) privateKey() (any, error) {
 		}
 		return k, nil
 	case *ecdh.PublicKey:
-		d, err := octets(nil, "d", w.Private.D, 32)
+		d, err := octets(nil, "d", w.private().D, 32)
 		if err != nil {
 			return nil, err
 		}
@@ -189,13 +189,14 @@ func (w *wire) privateKey() (any, error) {
 var errMatch = errInvalid.With("the private members do not match the public ones")
 
 func (w *wire) rsaPrivate(pub *rsa.PublicKey) (*rsa.PrivateKey, error) {
-	if w.Private.Oth != nil {
+	v := w.private()
+	if v.Oth != nil {
 		// RFC 7518, Section 6.3.2.7: whoever does not support it must not use the key.
 		return nil, errUnsupported.With("RSA keys of more than two primes")
 	}
-	var v [6]*big.Int
+	var n [6]*big.Int
 	for i, m := range []struct{ name, text string }{
-		{"d", w.Private.D}, {"p", w.Private.P}, {"q", w.Private.Q}, {"dp", w.Private.DP}, {"dq", w.Private.DQ}, {"qi", w.Private.QI},
+		{"d", v.D}, {"p", v.P}, {"q", v.Q}, {"dp", v.DP}, {"dq", v.DQ}, {"qi", v.QI},
 	} {
 		// RFC 7518, Section 6.3.2: d alone would do, but it is how nobody writes keys,
 		// and with one of the others all must be there.
@@ -203,15 +204,15 @@ func (w *wire) rsaPrivate(pub *rsa.PublicKey) (*rsa.PrivateKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		v[i] = new(big.Int).SetBytes(b)
+		n[i] = new(big.Int).SetBytes(b)
 	}
-	k := &rsa.PrivateKey{PublicKey: *pub, D: v[0], Primes: []*big.Int{v[1], v[2]}}
+	k := &rsa.PrivateKey{PublicKey: *pub, D: n[0], Primes: []*big.Int{n[1], n[2]}}
 	k.Precompute()
 	if err := checkPrivate(k); err != nil {
 		return nil, err
 	}
 	c := &k.Precomputed
-	if c.Dp.Cmp(v[3]) != 0 || c.Dq.Cmp(v[4]) != 0 || c.Qinv.Cmp(v[5]) != 0 {
+	if c.Dp.Cmp(n[3]) != 0 || c.Dq.Cmp(n[4]) != 0 || c.Qinv.Cmp(n[5]) != 0 {
 		return nil, errMatch
 	}
 	return k, nil
@@ -307,7 +308,7 @@ func describe(w *wire, key any) {
 	case *ecdsa.PrivateKey:
 		describe(w, &k.PublicKey)
 		if d, err := k.Bytes(); err == nil {
-			w.Private.D = text(d)
+			w.Private = &privateWire{D: text(d)}
 		}
 	case *rsa.PublicKey:
 		w.KeyType, w.N, w.E = "RSA", text(k.N.Bytes()), text(big.NewInt(int64(k.E)).Bytes())
@@ -317,13 +318,15 @@ func describe(w *wire, key any) {
 		one := big.NewInt(1)
 		dp := new(big.Int).Mod(k.D, new(big.Int).Sub(p, one))
 		dq := new(big.Int).Mod(k.D, new(big.Int).Sub(q, one))
-		w.Private.D, w.Private.P, w.Private.Q = text(k.D.Bytes()), text(p.Bytes()), text(q.Bytes())
-		w.Private.DP, w.Private.DQ, w.Private.QI = text(dp.Bytes()), text(dq.Bytes()), text(new(big.Int).ModInverse(q, p).Bytes())
+		w.Private = &privateWire{
+			D: text(k.D.Bytes()), P: text(p.Bytes()), Q: text(q.Bytes()),
+			DP: text(dp.Bytes()), DQ: text(dq.Bytes()), QI: text(new(big.Int).ModInverse(q, p).Bytes()),
+		}
 	case ed25519.PublicKey:
 		w.KeyType, w.Crv, w.X = "OKP", "Ed25519", text(k)
 	case ed25519.PrivateKey:
 		describe(w, k.Public())
-		w.Private.D = text(k.Seed())
+		w.Private = &privateWire{D: text(k.Seed())}
 	case *ecdh.PublicKey:
 		b := k.Bytes()
 		if k.Curve() == ecdh.X25519() {
@@ -335,6 +338,6 @@ func describe(w *wire, key any) {
 		w.Crv = map[int]string{32: "P-256", 48: "P-384", 66: "P-521"}[size]
 	case *ecdh.PrivateKey:
 		describe(w, k.PublicKey())
-		w.Private.D = text(k.Bytes())
+		w.Private = &privateWire{D: text(k.Bytes())}
 	}
 }

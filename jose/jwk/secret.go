@@ -95,7 +95,7 @@ func (k *SecretKey) JWK() JWK {
 // PrivateJWK returns the description with the secret.
 func (k *SecretKey) PrivateJWK() (JWK, error) {
 	w := &wire{KeyType: "oct", Alg: k.alg.Name(), KeyID: k.kid}
-	w.Private.K = b64url.EncodeToString(k.secret)
+	w.Private = &privateWire{K: b64url.EncodeToString(k.secret)}
 	switch {
 	case k.noSign:
 		w.KeyOps = []string{"verify"}

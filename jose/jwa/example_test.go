@@ -1,0 +1,63 @@
+package jwa_test
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+
+	"github.com/jotsuite/jot/jose/jwa"
+)
+
+func ExampleLookup() {
+	alg, ok := jwa.Lookup("ES256")
+	fmt.Println(alg, ok, alg.KeyType(), alg.Curve(), alg.Hash(), alg.SignatureSize(), alg.Spec())
+	_, ok = jwa.Lookup("none")
+	fmt.Println(ok)
+	// Output:
+	// ES256 true EC P-256 SHA-256 64 RFC 7518, Section 3.4
+	// false
+}
+
+func ExampleAlgorithm_Is() {
+	fmt.Println(jwa.EdDSA == jwa.Ed25519, jwa.EdDSA.Is(jwa.Ed25519), jwa.EdDSA.Deprecated())
+	// Output: false true true
+}
+
+func ExampleSignatures() {
+	for _, alg := range jwa.Signatures() {
+		if alg.Symmetric() {
+			fmt.Println(alg.Name(), alg.Family(), alg.Use())
+		}
+	}
+	// Output:
+	// HS256 HMAC sig
+	// HS384 HMAC sig
+	// HS512 HMAC sig
+}
+
+func ExampleNew() {
+	es256k, err := jwa.New("ES256K", jwa.Traits{
+		KeyType:       "EC",
+		Curve:         "secp256k1",
+		Hash:          crypto.SHA256,
+		SignatureSize: 64,
+		Spec:          "RFC 8812, Section 3.2",
+	})
+	fmt.Println(es256k, err)
+
+	_, err = jwa.New("None", jwa.Traits{KeyType: "EC"})
+	fmt.Println(errors.Is(err, jwa.ErrInvalid), err)
+	// Output:
+	// ES256K <nil>
+	// true the algorithm cannot be defined: "none" is not an algorithm
+}
+
+func ExampleLookupEncryption() {
+	var enc jwa.Encryption
+	enc, ok := jwa.LookupEncryption("A256GCM")
+	fmt.Println(enc, ok, enc.KeySize(), enc.Spec())
+	fmt.Println(enc == jwa.A256GCM, enc == jwa.A128CBC_HS256)
+	// Output:
+	// A256GCM true 32 RFC 7518, Section 5.3
+	// true false
+}
