@@ -5,7 +5,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/jotsuite/jot/internal/b64url"
@@ -78,7 +77,6 @@ type signed[C any] struct {
 type plan[C any] struct {
 	header *strictjson.Encoder[plainHeader]
 	claims *strictjson.Encoder[signed[C]]
-	open   bool // members other than those of its fields are possible
 	pool   sync.Pool
 }
 
@@ -101,23 +99,10 @@ func planOf[C any]() (*plan[C], error) {
 	if err != nil {
 		return nil, planError(err)
 	}
-	p := &plan[C]{header: header, claims: claims, open: isOpen(t)}
+	p := &plan[C]{header: header, claims: claims}
 	p.pool.New = func() any { return new(scratch[C]) }
 	actual, _ := plans.LoadOrStore(t, p)
 	return actual.(*plan[C]), nil
-}
-
-// isOpen reports whether a value of t may write members that its fields do not name.
-func isOpen(t reflect.Type) bool {
-	if t.Kind() != reflect.Struct {
-		return true
-	}
-	for f := range t.Fields() {
-		if f.Anonymous || strings.Contains(f.Tag.Get("json"), "inline") {
-			return true
-		}
-	}
-	return false
 }
 
 type scratch[C any] struct {
@@ -149,12 +134,11 @@ func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *pla
 	}
 	s.token = append(b64url.AppendEncode(s.token[:0], s.json), '.')
 	if s.json, err = p.claims.Append(s.json[:0], &s.claims); err != nil {
-		return "", err
-	}
-	if p.open {
-		if err := s.checkOpen(); err != nil {
-			return "", err
+		// A map has the name of a claim in Registered, be that one written or left out.
+		if errors.Is(err, strictjson.ErrDuplicate) {
+			return "", errCollide
 		}
+		return "", err
 	}
 	s.token = b64url.AppendEncode(s.token, s.json)
 	if s.signature, err = key.AppendSign(ctx, s.signature[:0], s.token); err != nil {
@@ -162,20 +146,4 @@ func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *pla
 	}
 	s.token = b64url.AppendEncode(append(s.token, '.'), s.signature)
 	return string(s.token), nil
-}
-
-// checkOpen refuses a registered claim among those that are not in Registered, written there too or not.
-func (s *scratch[C]) checkOpen() error {
-	r := &s.claims.Registered
-	l := strictjson.Limits{Bytes: len(s.json), Depth: 10_000, Members: len(s.json), Number: len(s.json), Name: len(s.json)}
-	err := strictjson.Object(s.json, l, func(name string, _ []byte) error {
-		if slices.Contains(registered, name) && r.lacks(name) {
-			return errCollide.With(name)
-		}
-		return nil
-	})
-	if errors.Is(err, strictjson.ErrDuplicate) {
-		return errCollide.With("a claim is both in Registered and among your own")
-	}
-	return err
 }

@@ -26,7 +26,8 @@ type Token[C any] struct {
 	Key        jwk.Verifier `json:"-"`       // the key that verified the signature
 
 	payload []byte
-	limits  strictjson.Limits
+	limits  *strictjson.Limits
+	single  [1]string // the room of an Audience of one
 }
 
 // Payload returns the claims as they were signed, a JSON object: a copy.
@@ -35,12 +36,15 @@ func (t *Token[C]) Payload() []byte { return bytes.Clone(t.payload) }
 // Claim decodes the claim called name, registered or not, into v and reports whether
 // the token has it. It reads as strictly as Verify does; a time is read with [NumericDate].
 func (t *Token[C]) Claim(name string, v any) (bool, error) {
-	raw := member(t.payload, name, t.limits)
+	if t.payload == nil {
+		return false, nil
+	}
+	raw := member(t.payload, name, *t.limits)
 	if raw == nil {
 		return false, nil
 	}
 	// The copy keeps what v may hold apart from the strings that share the payload.
-	if err := strictjson.Unmarshal(bytes.Clone(raw), v, t.limits); err != nil {
+	if err := strictjson.Unmarshal(bytes.Clone(raw), v, *t.limits); err != nil {
 		return true, unreadable(name, raw, err)
 	}
 	return true, nil

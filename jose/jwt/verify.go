@@ -274,11 +274,15 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 
 // accept reads the claims of a token whose signature has verified, and holds them to the policy.
 func (v *Verifier[C]) accept(ctx context.Context, h *Header, key jwk.Verifier, payload []byte, selector string) (*Token[C], error) {
-	t := &Token[C]{Key: key, payload: payload, limits: v.limits}
+	t := &Token[C]{Key: key, payload: payload, limits: &v.limits}
+	t.Audience = t.single[:0]
 	copyHeader(&t.Header, h)
 	now := v.policy.Clock()
 	if err := v.decoder.Decode(payload, t, v.limits); err != nil {
 		return nil, &RejectError{v.diagnose(payload, err, now)}
+	}
+	if len(t.Audience) == 0 {
+		t.Audience = nil // absent, or empty
 	}
 	if errs := v.check(t, now); errs != nil {
 		return nil, &RejectError{errs}
