@@ -28,9 +28,9 @@ func Split(token string, max int) (header, payload, signature string, err error)
 	if len(token) > max {
 		return "", "", "", ErrTooLarge
 	}
-	header, rest, ok := strings.Cut(token, ".")
-	payload, signature, ok2 := strings.Cut(rest, ".")
-	if !ok || !ok2 {
+	header, rest, _ := strings.Cut(token, ".")
+	payload, signature, ok := strings.Cut(rest, ".")
+	if !ok {
 		return "", "", "", errParts
 	}
 	if header == "" {

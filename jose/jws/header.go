@@ -133,8 +133,9 @@ func parse(raw []byte) (Header, *members, error) {
 		if err := strictjson.Unmarshal(m.JWK, h.JWK, headerLimits(m.JWK)); err != nil {
 			return Header{}, nil, errHeader.Wrap(err)
 		}
-		if err := checkPublic(h.JWK); err != nil {
-			return Header{}, nil, err
+		// RFC 7515, Section 4.1.3: it is a public key.
+		if h.JWK.IsPrivate() {
+			return Header{}, nil, errHeader.Wrap(errPrivate)
 		}
 	}
 	if m.X5C != nil {
@@ -144,14 +145,6 @@ func parse(raw []byte) (Header, *members, error) {
 		}
 	}
 	return h, &m, nil
-}
-
-// checkPublic holds a jwk member to RFC 7515, Section 4.1.3: it is a public key.
-func checkPublic(k *jwk.JWK) error {
-	if k.IsPrivate() || k.KeyType() == "oct" || k.KeyType() == "" {
-		return errHeader.Wrap(errPrivate)
-	}
-	return nil
 }
 
 // parseX5C reads certificates: base64, not base64url (RFC 7515, Section 4.1.6).
@@ -182,11 +175,8 @@ func (m *members) critical(understood []string) ([]string, error) {
 	}
 	var names []string
 	err := strictjson.Unmarshal(m.Critical, &names, headerLimits(m.Critical))
-	switch {
-	case err != nil:
-		return nil, errCritical.With("it is not a list of names")
-	case len(names) == 0:
-		return nil, errCritical.With("it is empty")
+	if err != nil || len(names) == 0 {
+		return nil, errCritical.With("it is not a list of one name or more")
 	}
 	for i, name := range names {
 		_, extra := m.Extra[name]
@@ -241,8 +231,8 @@ func fits(name string, alg jwa.Algorithm) bool {
 		return true
 	}
 	// EdDSA and Ed25519 are two names of one algorithm (RFC 9864, Section 2.2).
-	known, ok := jwa.Lookup(name)
-	return ok && known.Is(alg)
+	known, _ := jwa.Lookup(name)
+	return known.Is(alg)
 }
 
 // Verifiers asks keys for those that may have made a signature under h, one to
@@ -298,8 +288,8 @@ func (h Header) refusal(err error) error {
 
 // For returns h as key signs it: with the key's alg and kid where h has none, and
 // with b64 in crit where the payload is unencoded. It refuses what a verifier
-// would: another algorithm or kid than the key's, a private jwk, and a crit that
-// breaks RFC 7515, Section 4.1.11.
+// would: another algorithm or kid than the key's, and a crit that breaks RFC 7515,
+// Section 4.1.11.
 func (h Header) For(key jwk.Signer) (Header, error) {
 	if key == nil {
 		return Header{}, errNoKey.With("there is no key to sign with")
@@ -328,16 +318,12 @@ func (h Header) For(key jwk.Signer) (Header, error) {
 			return Header{}, errCritical.With("a name is registered, absent from the header or there twice")
 		}
 	}
-	if h.JWK != nil {
-		if err := checkPublic(h.JWK); err != nil {
-			return Header{}, err
-		}
-	}
 	return h, nil
 }
 
-// MarshalJSON writes h, with the members of Extra after the others. It refuses
-// members of Extra that have a field of their own or are not JSON.
+// MarshalJSON writes h, with the members of Extra after the others and no more of
+// JWK than its public members. It refuses a symmetric JWK, and members of Extra
+// that have a field of their own or are not JSON.
 func (h Header) MarshalJSON() ([]byte, error) {
 	m := members{
 		Algorithm: h.Algorithm, KeyID: h.KeyID, Type: h.Type, ContentType: h.ContentType,
@@ -352,12 +338,9 @@ func (h Header) MarshalJSON() ([]byte, error) {
 		}
 	}
 	if h.JWK != nil {
-		if err := checkPublic(h.JWK); err != nil {
-			return nil, err
-		}
 		raw, err := h.JWK.MarshalJSON()
 		if err != nil {
-			return nil, err
+			return nil, errHeader.Wrap(err)
 		}
 		m.JWK = raw
 	}
@@ -367,25 +350,21 @@ func (h Header) MarshalJSON() ([]byte, error) {
 		})
 	}
 	if h.Critical != nil {
-		raw, err := json.Marshal(h.Critical)
-		if err != nil {
-			return nil, err
-		}
-		m.Critical = raw
+		m.Critical, _ = json.Marshal(h.Critical) // strings never fail
 	}
 	if h.Unencoded {
 		m.B64 = json.RawMessage("false")
 	}
-	e, err := encodeMembers()
-	if err != nil {
-		return nil, err
-	}
-	return e.Append(nil, &m)
+	return encodeMembers().Append(nil, &m)
 }
 
-// planned is the encoder of T, whose plan is made at its first use.
-func planned[T any]() func() (*strictjson.Encoder[T], error) {
-	return sync.OnceValues(strictjson.NewEncoder[T])
+// planned is the encoder of T, whose plan is made at its first use. It cannot fail
+// for the types of this package.
+func planned[T any]() func() *strictjson.Encoder[T] {
+	return sync.OnceValue(func() *strictjson.Encoder[T] {
+		e, _ := strictjson.NewEncoder[T]()
+		return e
+	})
 }
 
 var encodeMembers = planned[members]()
@@ -404,15 +383,16 @@ func quoteAll(n int, appendTo func(dst []byte, i int) []byte) []byte {
 	return append(list, ']')
 }
 
-// encode returns the header as the first part of a token, for key.
-func (h Header) encode(key jwk.Signer) (Header, string, error) {
+// encode returns the header as key signs it: the value, its JSON, and the first
+// part of a token.
+func (h Header) encode(key jwk.Signer) (Header, []byte, string, error) {
 	h, err := h.For(key)
 	if err != nil {
-		return Header{}, "", err
+		return Header{}, nil, "", err
 	}
 	raw, err := h.MarshalJSON()
 	if err != nil {
-		return Header{}, "", err
+		return Header{}, nil, "", err
 	}
-	return h, alias.String(b64url.AppendEncode(nil, raw)), nil
+	return h, raw, alias.String(b64url.AppendEncode(nil, raw)), nil
 }

@@ -99,7 +99,7 @@ func newDocument(signers []Signatory) (*document, error) {
 	}
 	d := &document{Signatures: make([]documentSignature, len(signers))}
 	for i, s := range signers {
-		h, encoded, err := s.Header.encode(s.Key)
+		h, protected, encoded, err := s.Header.encode(s.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func newDocument(signers []Signatory) (*document, error) {
 		if h.Unencoded != d.unencoded {
 			return nil, errHeader.Wrap(errB64Mixed)
 		}
-		unprotected, err := unprotectedJSON(s.Unprotected, encoded)
+		unprotected, err := unprotectedJSON(s.Unprotected, protected)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func newDocument(signers []Signatory) (*document, error) {
 
 // unprotectedJSON writes the unprotected header, or nothing for an empty one, and
 // reads it back as a verifier will.
-func unprotectedJSON(h Header, protected string) ([]byte, error) {
+func unprotectedJSON(h Header, protected []byte) ([]byte, error) {
 	raw, err := h.MarshalJSON()
 	if err != nil {
 		return nil, err
@@ -129,15 +129,12 @@ func unprotectedJSON(h Header, protected string) ([]byte, error) {
 	if string(raw) == "{}" {
 		return nil, nil
 	}
-	p, err := b64url.DecodeString(protected)
+	u, err := parseUnprotected(raw, protected)
 	if err != nil {
 		return nil, err
 	}
-	u, err := parseUnprotected(raw, p)
-	if err != nil {
-		return nil, err
-	}
-	if u.Algorithm != "" || u.KeyID != "" {
+	// Its alg is in both headers, which is refused above.
+	if u.KeyID != "" {
 		return nil, errHeader.Wrap(errUnprotected)
 	}
 	return raw, nil
@@ -150,17 +147,9 @@ var (
 
 func (d *document) encode() ([]byte, error) {
 	if len(d.Signatures) == 1 {
-		e, err := encodeFlattened()
-		if err != nil {
-			return nil, err
-		}
-		return e.Append(nil, &flattened{d.Payload, d.Signatures[0]})
+		return encodeFlattened().Append(nil, &flattened{d.Payload, d.Signatures[0]})
 	}
-	e, err := encodeGeneral()
-	if err != nil {
-		return nil, err
-	}
-	return e.Append(nil, d)
+	return encodeGeneral().Append(nil, d)
 }
 
 // VerifyJSON reads the flattened or the general form with its payload inside.
@@ -400,13 +389,11 @@ func parseUnprotected(raw, protected []byte) (Header, error) {
 		return h, nil
 	}
 	names := make(map[string]bool)
-	err = strictjson.Object(protected, headerLimits(protected), func(name string, _ []byte) error {
+	// It has been parsed before.
+	_ = strictjson.Object(protected, headerLimits(protected), func(name string, _ []byte) error {
 		names[name] = true
 		return nil
 	})
-	if err != nil {
-		return Header{}, errHeader.Wrap(err)
-	}
 	err = strictjson.Object(raw, headerLimits(raw), func(name string, _ []byte) error {
 		if names[name] {
 			return errConflict

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
@@ -159,6 +160,13 @@ func TestAllAndAny(t *testing.T) {
 	_, err = jws.VerifyJSON(ctx, fresh, repeated, jws.Options{MinSignatures: 2})
 	wantCode(t, err, "sig.invalid")
 
+	// Nor does its b64 count, which nobody could read.
+	unencoded := one(`{"alg":"HS256","b64":false,"crit":["b64"]}`, "")
+	m, err = jws.VerifyJSON(ctx, jwk.Set{secretKey(t, "")}, []byte(general(one("x", ""), unencoded)), jws.Options{Require: jws.Any})
+	if err != nil || string(m.Payload) != enc("hello") {
+		t.Error(m, err)
+	}
+
 	// Under Any, a signature that cannot be judged is one that does not verify.
 	good := one(header256, "")
 	for _, bad := range []string{
@@ -253,6 +261,7 @@ func TestSignJSON(t *testing.T) {
 		{"kid unprotected", "", []jws.Signatory{{Key: secretKey(t, ""), Unprotected: jws.Header{KeyID: "k"}}}, "header.unprotected"},
 		{"crit unprotected", "", []jws.Signatory{{Key: key, Unprotected: jws.Header{Critical: []string{"x"}, Extra: extra}}}, "header.unprotected"},
 		{"b64 unprotected", "", []jws.Signatory{{Key: key, Unprotected: jws.Header{Unencoded: true}}}, "header.unprotected"},
+		{"unprotected extra b64", "", []jws.Signatory{{Key: key, Unprotected: jws.Header{Extra: map[string]json.RawMessage{"b64": json.RawMessage("true")}}}}, "header.invalid"},
 		{"unprotected not JSON", "", []jws.Signatory{{Key: key, Unprotected: jws.Header{Extra: map[string]json.RawMessage{"x": nil}}}}, "json.syntax"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -303,6 +312,14 @@ func TestDetachedJSON(t *testing.T) {
 	}
 	_, err := jws.VerifyDetachedJSON(ctx, keys, []byte("{}"), strings.NewReader(payload), jws.Options{})
 	wantCode(t, err, "sig.none")
+	doc := []byte(`{"signatures":[` + one(header256, "") + "," + one(header256, "") + `]}`)
+	broken := errors.New("broken")
+	if _, err := jws.VerifyDetachedJSON(ctx, jwk.Set{secretKey(t, "")}, doc, iotest.ErrReader(broken), jws.Options{}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	// What cannot verify is not read for.
+	_, err = jws.VerifyDetachedJSON(ctx, keys, doc, iotest.ErrReader(broken), jws.Options{})
+	wantCode(t, err, "key.none")
 	mixed := `{"signatures":[` + one(header256, "") + "," + one(`{"alg":"HS256","b64":false,"crit":["b64"]}`, "") + `]}`
 	_, err = jws.VerifyDetachedJSON(ctx, keys, []byte(mixed), strings.NewReader(payload), jws.Options{})
 	wantCode(t, err, "b64.invalid")

@@ -132,7 +132,7 @@ type Signature struct {
 // only the printable ASCII characters without the full stop (RFC 7797, Section
 // 5.2); others need [SignDetached] or [SignJSON].
 func Sign(ctx context.Context, key jwk.Signer, h Header, payload []byte) (string, error) {
-	h, encoded, err := h.encode(key)
+	h, _, encoded, err := h.encode(key)
 	if err != nil {
 		return "", err
 	}
@@ -219,17 +219,20 @@ func printable(s string) bool {
 // it reads from payload up to its end. Only Ed25519 needs the whole of it in
 // memory; every other algorithm streams.
 func SignDetached(ctx context.Context, key jwk.Signer, h Header, payload io.Reader) (string, error) {
-	h, encoded, err := h.encode(key)
+	h, _, encoded, err := h.encode(key)
 	if err != nil {
 		return "", err
 	}
-	source := &watched{ctx: ctx, r: payload}
-	signature, err := key.SignReader(ctx, signingInput(encoded, source, h.Unencoded))
-	if source.err != nil {
-		return "", source.err
-	}
+	var signature []byte
+	results, err := fanOut(ctx, payload, []func(io.Reader) error{func(r io.Reader) (err error) {
+		signature, err = key.SignReader(ctx, signingInput(encoded, r, h.Unencoded))
+		return err
+	}})
 	if err != nil {
 		return "", err
+	}
+	if results[0] != nil {
+		return "", results[0]
 	}
 	return encoded + ".." + b64url.EncodeToString(signature), nil
 }

@@ -96,6 +96,7 @@ func fanOut(ctx context.Context, payload io.Reader, jobs []func(io.Reader) error
 	case 0:
 		return nil, nil
 	case 1:
+		// Here and not beside the caller, who may want to recover from what panics.
 		results[0] = jobs[0](source)
 		return results, source.err
 	}
@@ -203,8 +204,9 @@ type watched struct {
 }
 
 func (w *watched) Read(p []byte) (int, error) {
-	if w.err = w.ctx.Err(); w.err != nil {
-		return 0, w.err
+	if err := w.ctx.Err(); err != nil {
+		w.err = err
+		return 0, err
 	}
 	n, err := w.r.Read(p)
 	if err != nil && err != io.EOF {
