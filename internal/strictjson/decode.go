@@ -377,6 +377,9 @@ func (p *parser) mapping(i int, pl *plan, q ptr) int {
 	return p.entries(i, func(i, start int, name string) int { return p.entry(i, start, pl, m, name) })
 }
 
+// noElements is every empty array: nothing can be changed in it.
+var noElements any = []any{}
+
 // any reads the value at i as what encoding/json would put into an interface, with
 // numbers as they are written.
 func (p *parser) any(i int) (any, int) {
@@ -390,7 +393,7 @@ func (p *parser) any(i int) (any, int) {
 		i = p.anyMap(i, &m)
 		return m, i
 	case '[':
-		s := []any{}
+		var s []any
 		i = p.array(i, func(i int) int {
 			if len(s) == cap(s) {
 				s = append(make([]any, 0, p.room(i, len(s), 1)), s...)
@@ -399,6 +402,9 @@ func (p *parser) any(i int) (any, int) {
 			s = append(s, v)
 			return j
 		})
+		if len(s) == 0 {
+			return noElements, i
+		}
 		return s, i
 	case 't':
 		return true, p.literal(i, "true")
