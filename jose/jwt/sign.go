@@ -75,7 +75,6 @@ type signed[C any] struct {
 
 // plan is what Sign computes once for each type of claims.
 type plan[C any] struct {
-	header *strictjson.Encoder[plainHeader]
 	claims *strictjson.Encoder[signed[C]]
 	pool   sync.Pool
 }
@@ -91,15 +90,11 @@ func planOf[C any]() (*plan[C], error) {
 	if err := checkClaims[C](); err != nil {
 		return nil, err
 	}
-	header, err := strictjson.NewEncoder[plainHeader]()
-	if err != nil {
-		return nil, planError(err)
-	}
 	claims, err := strictjson.NewEncoder[signed[C]]()
 	if err != nil {
 		return nil, planError(err)
 	}
-	p := &plan[C]{header: header, claims: claims}
+	p := &plan[C]{claims: claims}
 	p.pool.New = func() any { return new(scratch[C]) }
 	actual, _ := plans.LoadOrStore(t, p)
 	return actual.(*plan[C]), nil
@@ -121,11 +116,16 @@ type plainHeader struct {
 	ContentType string `json:"cty,omitempty"`
 }
 
+var plainEncoder = sync.OnceValue(func() *strictjson.Encoder[plainHeader] {
+	e, _ := strictjson.NewEncoder[plainHeader]() // a struct of strings always has a plan
+	return e
+})
+
 func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *plan[C]) (string, error) {
 	var err error
 	if h.JWK == nil && h.X5C == nil && h.X5T256 == "" && h.JKU == "" && h.X5U == "" && h.Critical == nil && h.Extra == nil {
 		s.header = plainHeader{h.Algorithm, h.KeyID, h.Type, h.ContentType}
-		s.json, err = p.header.Append(s.json[:0], &s.header)
+		s.json, err = plainEncoder().Append(s.json[:0], &s.header)
 	} else {
 		s.json, err = h.MarshalJSON()
 	}
