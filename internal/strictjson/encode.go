@@ -252,7 +252,7 @@ func appendStrings(b []byte, list []string, oneOrMany bool) ([]byte, error) {
 	if oneOrMany && len(list) == 1 {
 		return appendString(b, list[0])
 	}
-	if list == nil {
+	if list == nil && !oneOrMany { // which null is not
 		return append(b, "null"...), nil
 	}
 	b = append(b, '[')

@@ -225,7 +225,7 @@ func TestEncodeOneOrMany(t *testing.T) {
 	type always struct {
 		Aud []string `json:"aud,format:oneormany"`
 	}
-	writes(t, always{}, `{"aud":null}`)
+	writes(t, always{}, `{"aud":[]}`)
 	writes(t, always{[]string{}}, `{"aud":[]}`)
 }
 
