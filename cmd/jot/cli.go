@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -59,8 +58,8 @@ func runProcess() int { return run(os.Args[1:], processTerminal(), time.Now) }
 // function not to return.
 type stop int
 
-func newParser(t *terminal) (*kong.Kong, error) {
-	return kong.New(&cli{},
+func newParser(t *terminal) *kong.Kong {
+	return kong.Must(&cli{},
 		kong.Name("jot"),
 		kong.Description(description),
 		kong.Writers(t.stdout, t.stderr),
@@ -79,10 +78,7 @@ func run(args []string, t *terminal, clock func() time.Time) (code int) {
 			panic(r)
 		}
 	}()
-	parser, err := newParser(t)
-	if err != nil {
-		panic(err)
-	}
+	parser := newParser(t)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -96,14 +92,14 @@ func run(args []string, t *terminal, clock func() time.Time) (code int) {
 		t.report(&failure{code: exitUsage, msg: err.Error(), hint: "see " + where + " --help"})
 		return exitUsage
 	}
-	a := &app{terminal: t, in: &input{term: t}, model: parser.Model, clock: clock}
-	if err := ctx.Run(a); err != nil {
-		var f *failure
-		if !errors.As(err, &f) {
-			f = &failure{code: exitRefused, msg: fmt.Sprint(err)}
-		}
-		t.report(f)
-		return f.code
+	err = ctx.Run(&app{terminal: t, in: &input{term: t}, model: parser.Model, clock: clock})
+	if t.broken != nil {
+		err = fail(exitFile, "", "cannot write the output: %v", t.broken)
 	}
-	return exitOK
+	if err == nil {
+		return exitOK
+	}
+	f := asFailure(err)
+	t.report(f)
+	return f.code
 }

@@ -21,14 +21,9 @@ fish: jot completion fish > ~/.config/fish/completions/jot.fish`
 
 func (c *completionCmd) Run(a *app) error {
 	commands := commandTree(a.model.Node)
-	switch c.Shell {
-	case "bash":
-		return a.data(bashCompletion(commands))
-	case "zsh":
-		return a.data(zshCompletion(commands))
-	default:
-		return a.data(fishCompletion(commands))
-	}
+	write := map[string]func([]command) string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+	a.data(write[c.Shell](commands))
+	return nil
 }
 
 // command is a node of the command line as completions and the manual see it.

@@ -15,7 +15,8 @@ type explainCmd struct {
 
 func (c *explainCmd) Run(a *app) error {
 	if c.Word == "" {
-		return a.data(vocabulary())
+		a.data(vocabulary())
+		return nil
 	}
 	var found []entry
 	for _, t := range terms() {
@@ -40,7 +41,8 @@ func (c *explainCmd) Run(a *app) error {
 			fmt.Fprintf(&b, "  See %s.\n", t.spec)
 		}
 	}
-	return a.data(b.String())
+	a.data(b.String())
+	return nil
 }
 
 // entry is a word and its explanation.

@@ -80,7 +80,7 @@ func (in *input) file(name, what string) ([]byte, error) {
 		}
 		in.stdinUsed = what
 		if in.term.stdinTTY {
-			in.term.talk("", "", "reading "+what+" from the terminal; end with Ctrl-D")
+			in.term.talk(bold, "jot:", "reading "+what+" from the terminal; end with Ctrl-D")
 		}
 		r = in.term.stdin
 	} else {
@@ -118,15 +118,16 @@ func label(name string) string {
 }
 
 func fileFailure(name string, err error) *failure {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return fail(exitFile, "check the name", "there is no file %s", label(name))
-	case errors.Is(err, fs.ErrPermission):
-		return fail(exitFile, "", "no permission to read %s", label(name))
 	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
+	return fail(exitFile, "", "cannot read %s: %v", label(name), reason(err))
+}
+
+// reason is what an error of the file system says besides the name.
+func reason(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
 	}
-	return fail(exitFile, "", "cannot read %s: %v", label(name), err)
+	return err.Error()
 }

@@ -33,44 +33,51 @@ type output struct {
 	Force bool   `help:"Overwrite FILE where it exists."`
 }
 
-// write writes data to FILE or to stdout. A key file is never readable by others
-// and never overwritten without being asked to.
-func (o output) write(a *app, data []byte) error {
-	if o.Out == "" || o.Out == "-" {
-		return a.data(string(data))
+// write writes data, where err is nil, to FILE or to stdout. A key file is never
+// readable by others and never overwritten without being asked to.
+func (o output) write(a *app, data []byte, err error) error {
+	if err != nil {
+		return err
 	}
+	if o.Out == "" || o.Out == "-" {
+		a.data(string(data))
+		return nil
+	}
+	err = o.file(data)
+	if errors.Is(err, fs.ErrExist) {
+		return fail(exitFile, "--force overwrites it", "%s exists", label(o.Out))
+	}
+	if err != nil {
+		return fail(exitFile, "", "cannot write %s: %s", label(o.Out), reason(err))
+	}
+	return nil
+}
+
+func (o output) file(data []byte) error {
 	if !o.Force {
 		f, err := os.OpenFile(o.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			return fail(exitFile, "--force overwrites it", "%s exists", label(o.Out))
-		}
 		if err != nil {
-			return fileFailure(o.Out, err)
+			return err
 		}
-		return writeAll(f, data)
+		return store(f, data)
 	}
 	// Through a new file: the mode of one that exists may be open to others, and a
 	// failure half-way must not cost the old key.
 	f, err := os.CreateTemp(filepath.Dir(o.Out), ".jot-key-*")
 	if err != nil {
-		return fileFailure(o.Out, err)
-	}
-	defer os.Remove(f.Name())
-	if err := writeAll(f, data); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), o.Out); err != nil {
-		return fileFailure(o.Out, err)
+	defer os.Remove(f.Name())
+	err = store(f, data)
+	if err == nil {
+		err = os.Rename(f.Name(), o.Out)
 	}
-	return nil
+	return err
 }
 
-func writeAll(f *os.File, data []byte) error {
+func store(f *os.File, data []byte) error {
 	_, err := f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fail(exitFile, "", "cannot write %s: %v", label(f.Name()), err)
-	}
-	return nil
+	return errors.Join(err, f.Close())
 }
 
 type keyNewCmd struct {
@@ -84,31 +91,34 @@ func (c *keyNewCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	var j jwk.JWK
+	raw, err := newKey(alg, c.Kid)
+	return c.write(a, raw, err)
+}
+
+func newKey(alg jwa.Algorithm, kid string) ([]byte, error) {
+	var (
+		j   jwk.JWK
+		err error
+	)
 	if alg.Symmetric() {
-		key, e := jwk.GenerateSecret(alg)
-		if e == nil {
-			j, e = key.PrivateJWK()
+		var key *jwk.SecretKey
+		if key, err = jwk.GenerateSecret(alg); err == nil {
+			j, err = key.PrivateJWK()
 		}
-		err = e
 	} else {
-		key, e := jwk.Generate(alg)
-		if e == nil {
-			j, e = key.PrivateJWK()
+		var key *jwk.PrivateKey
+		if key, err = jwk.Generate(alg); err == nil {
+			j, err = key.PrivateJWK()
 		}
-		err = e
 	}
 	if err != nil {
-		return fail(exitNoKey, "", "cannot make a key for %s: %v%s", alg, err, inCode(err))
+		return nil, fail(exitNoKey, "", "cannot make a key for %s: %v%s", alg, err, inCode(err))
 	}
-	if c.Kid != "" {
-		j = j.WithKeyID(c.Kid)
+	if kid != "" {
+		j = j.WithKeyID(kid)
 	}
 	raw, err := j.MarshalPrivateJSON()
-	if err != nil {
-		return err
-	}
-	return c.write(a, []byte(pretty(raw, "")+"\n"))
+	return []byte(pretty(raw, "") + "\n"), err
 }
 
 type keyPubCmd struct {
@@ -121,25 +131,18 @@ func (c *keyPubCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	var public []json.RawMessage
+	var public []jwk.JWK
 	for _, j := range f.keys {
 		if j.KeyType() == "oct" {
 			return fail(exitNoKey, "who can verify with a secret can also sign with it", "%s holds a secret, which has no public half", label(c.File))
 		}
-		raw, err := j.Public().MarshalJSON()
-		if err != nil {
-			return keyFailure(exitNoKey, c.File, err)
-		}
-		public = append(public, raw)
+		public = append(public, j.Public())
 	}
-	raw := []byte(public[0])
+	raw, err := json.Marshal(public[0])
 	if f.set {
-		raw, err = json.Marshal(map[string][]json.RawMessage{"keys": public})
-		if err != nil {
-			return err
-		}
+		raw, err = json.Marshal(map[string][]jwk.JWK{"keys": public})
 	}
-	return c.write(a, []byte(pretty(raw, "")+"\n"))
+	return c.write(a, []byte(pretty(raw, "")+"\n"), err)
 }
 
 type keyThumbprintCmd struct {
@@ -163,9 +166,7 @@ func (c *keyThumbprintCmd) Run(a *app) error {
 		if err != nil {
 			return keyFailure(exitNoKey, c.File, err)
 		}
-		if err := a.data(s + "\n"); err != nil {
-			return err
-		}
+		a.data(s + "\n")
 	}
 	return nil
 }
@@ -189,9 +190,6 @@ func (c *keyConvertCmd) Run(a *app) error {
 		return fail(exitUsage, "take one key out of the set", "%s holds %d keys; convert takes one", label(c.File), len(f.keys))
 	}
 	j := f.keys[0]
-	if j.KeyType() == "oct" && c.To != "jwk" {
-		return fail(exitNoKey, "a secret can be a JWK or a plain file", "%s holds a secret, which %s has no form for", label(c.File), strings.ToUpper(c.To))
-	}
 	if c.To == "der" && c.Out == "" && a.stdoutTTY {
 		return fail(exitUsage, "give -o FILE or pipe it on", "DER is binary and not written to a terminal")
 	}
@@ -218,7 +216,7 @@ func (c *keyConvertCmd) Run(a *app) error {
 	if c.To == "jwk" {
 		raw = []byte(pretty(raw, "") + "\n")
 	}
-	return c.write(a, raw)
+	return c.write(a, raw, nil)
 }
 
 type keyInspectCmd struct {
@@ -251,23 +249,13 @@ func (c *keyInspectCmd) Run(a *app) error {
 	for i, j := range f.keys {
 		v := viewKey(j)
 		if c.JSON {
-			line, err := jsonLine(v)
-			if err != nil {
-				return err
-			}
-			if err := a.data(line); err != nil {
-				return err
-			}
+			a.line(v)
 			continue
 		}
 		if i > 0 {
-			if err := a.data("\n"); err != nil {
-				return err
-			}
+			a.data("\n")
 		}
-		if err := a.data(v.text(a.terminal)); err != nil {
-			return err
-		}
+		a.data(v.text(a.terminal))
 	}
 	for _, s := range f.skipped {
 		a.warn("key %d of the set is left out: %v", s.Index+1, s.Err)

@@ -32,8 +32,8 @@ func (in *input) keys(name string) (*keyFile, error) {
 }
 
 func isURL(name string) bool {
-	scheme, _, ok := strings.Cut(name, "://")
-	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://")
 }
 
 func parseKeys(data []byte, name string) (*keyFile, error) {
@@ -135,9 +135,6 @@ func algorithm(name string) (jwa.Algorithm, error) {
 			return a, nil
 		}
 	}
-	if strings.EqualFold(name, "none") {
-		return jwa.Algorithm{}, fail(exitUsage, "", `"none" is not an algorithm that jot accepts or makes`)
-	}
 	return jwa.Algorithm{}, fail(exitUsage, "one of "+algorithmNames(), "%s is not a signature algorithm", quoted(name))
 }
 
@@ -177,9 +174,6 @@ func (in *input) secretFile(name string, alg jwa.Algorithm, weak bool) (*jwk.Sec
 }
 
 func secret(name string, alg jwa.Algorithm, kid string, data []byte, weak bool) (*jwk.SecretKey, error) {
-	if len(data) == 0 {
-		return nil, fail(exitNoKey, "", "the secret in %s is empty [key.weak]", label(name))
-	}
 	made := jwk.NewSecretKey
 	if weak {
 		made = jwk.NewSecretKeyShorterThanHash
@@ -188,7 +182,9 @@ func secret(name string, alg jwa.Algorithm, kid string, data []byte, weak bool) 
 	if err != nil {
 		f := keyFailure(exitNoKey, name, err)
 		f.msg = strings.Replace(f.msg, "the key in", "the secret in", 1)
-		if errors.Is(err, jwk.ErrWeak) {
+		if len(data) == 0 {
+			f.hint = "an empty secret is never accepted"
+		} else if errors.Is(err, jwk.ErrWeak) {
 			f.hint = "--allow-weak-key accepts it; anyone can guess a short secret and sign with it"
 		} else if f.hint == "" {
 			f.hint = "a key is given with --key; a secret file holds nothing but the secret"

@@ -32,9 +32,6 @@ A token is given as TOKEN, as @FILE, or as - for standard input. Keys and secret
 			fmt.Fprintf(&b, ".TP\n.I %s\n%s\n", roff(strings.ToUpper(p.Name)), roffText(p.Help))
 		}
 		for _, f := range n.Flags {
-			if f.Hidden || f.Name == "help" {
-				continue
-			}
 			name := `\fB\-\-` + roff(f.Name) + `\fR`
 			if f.Short != 0 {
 				name = fmt.Sprintf(`\fB\-%c\fR, `, f.Short) + name
@@ -52,7 +49,8 @@ A token is given as TOKEN, as @FILE, or as - for standard input. Keys and secret
 		}
 	}
 	b.WriteString(".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf it is set and not empty, nothing is coloured.\n")
-	return a.data(b.String())
+	a.data(b.String())
+	return nil
 }
 
 func synopsis(n *kong.Node) string {

@@ -77,7 +77,8 @@ func (c *signCmd) Run(a *app) error {
 	if err != nil {
 		return fail(exitRefused, "", "cannot sign: %v%s", err, inCode(err))
 	}
-	return a.data(token + "\n")
+	a.data(token + "\n")
+	return nil
 }
 
 // claimSet is claims as jwt.Sign takes them.
@@ -122,23 +123,12 @@ func (c *signCmd) claims(a *app, now time.Time) (*claimSet, error) {
 		if f.value == "" {
 			continue
 		}
-		raw, err := json.Marshal(f.value)
-		if err == nil {
-			err = add(f.name, raw)
-		}
-		if err != nil {
+		if err := add(f.name, asJSON(f.value)); err != nil {
 			return nil, err
 		}
 	}
 	if len(c.Aud) > 0 {
-		raw, err := json.Marshal(c.Aud)
-		if len(c.Aud) == 1 {
-			raw, err = json.Marshal(c.Aud[0])
-		}
-		if err == nil {
-			err = add("aud", raw)
-		}
-		if err != nil {
+		if err := add("aud", asJSON(c.Aud)); err != nil { // jwt.Sign writes a single one as a string
 			return nil, err
 		}
 	}
@@ -225,14 +215,22 @@ func parseClaim(s string) (string, json.RawMessage, error) {
 		return "", nil, fail(exitUsage, "write NAME=TEXT for a string, NAME:=JSON for anything else", "--claim %s has no name and value", quoted(s))
 	}
 	if !isJSON {
-		raw, err := json.Marshal(value)
-		return name, raw, err
+		return name, asJSON(value), nil
 	}
 	raw := json.RawMessage(value)
 	if err := noDuplicates(raw); err != nil {
 		return "", nil, fail(exitUsage, "a string is written NAME=TEXT, without the colon", "--claim %s is not JSON: %v", quoted(name), err)
 	}
 	return name, raw, nil
+}
+
+// asJSON is a string, or a list of them, as JSON.
+func asJSON[T string | []string](v T) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // no string is refused
+	}
+	return raw
 }
 
 // pointInTime reads a time, or a duration from now.
@@ -252,7 +250,10 @@ func pointInTime(name, s string, now time.Time) (time.Time, error) {
 func noDuplicates(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	if err := walk(d, 0); err != nil {
+	switch err := walk(d, 0); {
+	case errors.Is(err, io.EOF):
+		return errors.New("it ends too early")
+	case err != nil:
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -267,9 +268,6 @@ func walk(d *json.Decoder, depth int) error {
 	}
 	t, err := d.Token()
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return errors.New("it ends too early")
-		}
 		return err
 	}
 	open, ok := t.(json.Delim)

@@ -17,6 +17,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,6 +39,7 @@ type terminal struct {
 	stdoutTTY      bool
 	outColour      bool
 	errColour      bool
+	broken         error // the first failure to write to stdout
 }
 
 func processTerminal() *terminal {
@@ -67,22 +69,30 @@ func paint(on bool, colour, s string) string {
 
 // talk writes one line to stderr, made visible.
 func (t *terminal) talk(colour, label, text string) {
-	if label != "" {
-		label = paint(t.errColour, colour, label) + " "
-	}
-	fmt.Fprintf(t.stderr, "%s%s\n", label, visible(oneLine(text)))
+	fmt.Fprintf(t.stderr, "%s %s\n", paint(t.errColour, colour, label), visible(oneLine(text)))
 }
 
 func (t *terminal) warn(format string, args ...any) {
 	t.talk(yellow, "warning:", fmt.Sprintf(format, args...))
 }
 
-// data writes s to stdout as it is: the caller has made it visible.
-func (t *terminal) data(s string) error {
-	if _, err := io.WriteString(t.stdout, s); err != nil {
-		return &failure{code: exitFile, msg: "cannot write the output: " + err.Error()}
+// data writes s to stdout as it is: the caller has made it visible. A failure is
+// reported by [run] at the end.
+func (t *terminal) data(s string) {
+	if t.broken == nil {
+		_, t.broken = io.WriteString(t.stdout, s)
 	}
-	return nil
+}
+
+// line writes v to stdout as one line of JSON, without escaping what only HTML minds.
+func (t *terminal) line(v any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // the types are this program's own, and what is raw in them is JSON
+	}
+	t.data(visible(b.String()))
 }
 
 // heading is a label of the human output of stdout.
@@ -98,6 +108,15 @@ func (f *failure) Error() string { return f.msg }
 
 func fail(code int, hint, format string, args ...any) *failure {
 	return &failure{code: code, msg: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// asFailure is err with its exit code; an error without one is a refusal.
+func asFailure(err error) *failure {
+	var f *failure
+	if !errors.As(err, &f) {
+		f = fail(exitRefused, "", "%v%s", err, inCode(err))
+	}
+	return f
 }
 
 // report writes an error as the user sees it.
@@ -166,17 +185,6 @@ func pretty(raw []byte, prefix string) string {
 		return visible(string(raw))
 	}
 	return visible(b.String())
-}
-
-// jsonLine encodes v as one line of JSON, without escaping what only HTML minds.
-func jsonLine(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return "", err
-	}
-	return visible(b.String()), nil
 }
 
 // moment writes a time and how far it is from now.

@@ -86,7 +86,7 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	verifier, err := jwt.NewVerifier[struct{}](keys, policy)
 	if err != nil {
-		return fail(exitUsage, "", "%v", err)
+		return fail(exitUsage, "see jot verify --help", "%v", err)
 	}
 	// White space is trimmed here, at the edge; the library trims nothing.
 	raw := strings.TrimSpace(text)
@@ -99,34 +99,25 @@ func (c *verifyCmd) Run(a *app) error {
 	} else {
 		seen = nil
 	}
-	var rejected *jwt.RejectError
-	switch {
-	case err == nil:
+	if err == nil {
 		o.Claims = token.Payload()
-	case !errors.As(err, &rejected):
-		return fail(exitNoKey, "", "cannot verify: %v", err)
 	}
+	failures := reasons(err)
 	j := judge{policy: policy, keys: keys, raw: raw, seen: seen, now: now}
-	o.Checks = j.checks(rejected)
+	o.Checks = j.checks(failures)
 
 	if c.JSON {
-		line, err := jsonLine(o)
-		if err != nil {
-			return err
-		}
-		if err := a.data(line); err != nil {
-			return err
-		}
+		a.line(o)
 	} else {
 		for _, k := range o.Checks {
 			k.write(a.terminal)
 		}
 	}
-	if rejected != nil {
-		return j.failure(rejected, o.Checks)
+	if err != nil {
+		return j.failure(failures, o.Checks)
 	}
 	if !c.JSON {
-		return a.data(pretty(o.Claims, "") + "\n")
+		a.data(pretty(o.Claims, "") + "\n")
 	}
 	return nil
 }
@@ -153,12 +144,6 @@ func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
 		return p, fail(exitUsage, "give --iss ISSUER, or --any-issuer to accept any", "no issuer to accept is named")
 	case len(c.Aud) == 0 && !c.AnyAudience:
 		return p, fail(exitUsage, "give --aud AUDIENCE, or --any-audience to accept any", "no audience to accept is named")
-	case len(c.Iss) > 0 && c.AnyIssuer:
-		return p, fail(exitUsage, "leave out one of them", "--iss and --any-issuer exclude each other")
-	case len(c.Aud) > 0 && c.AnyAudience:
-		return p, fail(exitUsage, "leave out one of them", "--aud and --any-audience exclude each other")
-	case c.Leeway < 0:
-		return p, fail(exitUsage, "0s is exact", "--leeway is negative")
 	case c.Leeway == 0:
 		p.Leeway = jwt.NoLeeway
 	}
@@ -209,15 +194,24 @@ const (
 	stages
 )
 
+// reasons are the refusals in what Verify returned; none where it returned nil.
+func reasons(err error) []error {
+	var rejected *jwt.RejectError
+	switch {
+	case errors.As(err, &rejected):
+		return rejected.Unwrap()
+	case err != nil:
+		return []error{err}
+	}
+	return nil
+}
+
 // checks lists the checks up to the stage that refused, passed and failed.
-func (j *judge) checks(rejected *jwt.RejectError) []check {
-	var failures []error
+func (j *judge) checks(failures []error) []check {
+	failures = slices.Clone(failures)
 	reached := stages
-	if rejected != nil {
-		failures = rejected.Unwrap()
-		for _, err := range failures {
-			reached = min(reached, stageOf(err))
-		}
+	for _, err := range failures {
+		reached = min(reached, stageOf(err))
 	}
 	var list []check
 	for stage := stageForm; stage < min(reached, stagePolicy); stage++ {
@@ -476,11 +470,11 @@ func (k check) write(t *terminal) {
 }
 
 // failure is the error line of a refusal, with what can be done about it.
-func (j *judge) failure(rejected *jwt.RejectError, checks []check) *failure {
+func (j *judge) failure(failures []error, checks []check) *failure {
 	refused := slices.DeleteFunc(slices.Clone(checks), func(k check) bool { return k.OK })
 	f := &failure{code: exitRefused}
 	first := refused[0]
-	stage := stageOf(rejected.Unwrap()[0])
+	stage := stageOf(failures[0])
 	switch {
 	case family(first.Code) == "token", family(first.Code) == "json":
 		f.code = exitUnreadable
@@ -488,9 +482,9 @@ func (j *judge) failure(rejected *jwt.RejectError, checks []check) *failure {
 		f.code = exitNoKey
 	}
 	if len(refused) == 1 {
-		f.msg = "the token is refused: " + rejected.Unwrap()[0].Error() + " [" + first.Code + "]"
-		if strings.HasPrefix(rejected.Unwrap()[0].Error(), first.Code+":") {
-			f.msg = "the token is refused: " + rejected.Unwrap()[0].Error()
+		f.msg = "the token is refused: " + failures[0].Error()
+		if !strings.HasPrefix(failures[0].Error(), first.Code+":") { // a claim's error begins with its code
+			f.msg += inCode(failures[0])
 		}
 	} else {
 		var codes []string
@@ -499,16 +493,18 @@ func (j *judge) failure(rejected *jwt.RejectError, checks []check) *failure {
 		}
 		f.msg = fmt.Sprintf("the token is refused for %d reasons: %s", len(codes), strings.Join(codes, ", "))
 	}
-	f.hint = j.hint(rejected, first)
+	f.hint = j.hint(failures, first)
 	return f
 }
 
-func (j *judge) hint(rejected *jwt.RejectError, first check) string {
-	var claim *jwt.ClaimError
-	if errors.As(rejected, &claim) && claim.Hint != "" {
-		return claim.Hint
+func (j *judge) hint(failures []error, first check) string {
+	for _, err := range failures {
+		var claim *jwt.ClaimError
+		if errors.As(err, &claim) && claim.Hint != "" {
+			return claim.Hint
+		}
 	}
-	if stageOf(rejected.Unwrap()[0]) == stageForm {
+	if stageOf(failures[0]) == stageForm {
 		return formHint(j.raw)
 	}
 	switch first.Code {
@@ -539,8 +535,8 @@ func (j *judge) hint(rejected *jwt.RejectError, first check) string {
 
 // named reports whether name is one of alg's names.
 func named(alg jwa.Algorithm, name string) bool {
-	other, ok := jwa.Lookup(name)
-	return ok && alg.Is(other)
+	other, _ := jwa.Lookup(name)
+	return alg.Is(other)
 }
 
 // formHint says what a text is that is not one compact token.

@@ -9,7 +9,8 @@ import (
 type versionCmd struct{}
 
 func (*versionCmd) Run(a *app) error {
-	return a.data(fmt.Sprintf("jot %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH))
+	a.data(fmt.Sprintf("jot %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH))
+	return nil
 }
 
 // version is what the Go command recorded when it built this program.

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestVisible(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"plain\ntext", "plain\ntext"},
+		{"Köln 日本", "Köln 日本"},
+		{"\x1b]0;x\x07", `\u001b]0;x\u0007`},
+		{"a\u202eb\u2066c\u200f", `a\u202eb\u2066c\u200f`},
+		{"\u009b1m\x7f\t\r", `\u009b1m\u007f\u0009\u000d`},
+		{"\u00a0\u2028\u3000", `\u00a0\u2028\u3000`},
+		{"\xff\xc3", `\ufffd\ufffd`},
+		{"\U0001f600\U000e0041", "\U0001f600" + `\udb40\udc41`},
+	} {
+		if got := visible(tt.in); got != tt.want {
+			t.Errorf("visible(%q) = %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	if got := oneLine("a\nb\r\nc"); got != "a b c" {
+		t.Errorf("%q", got)
+	}
+	if got := quoted(strings.Repeat("ö", 60)); len(got) > 90 || !strings.HasSuffix(got, `…"`) || strings.Contains(got, "fffd") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMoment(t *testing.T) {
+	now := time.Date(2026, 9, 30, 9, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		after time.Duration
+		want  string
+	}{
+		{3 * time.Hour, "2026-09-30 12:00 UTC (in 3 h)"},
+		{0, "2026-09-30 09:00 UTC (now)"},
+		{-5 * time.Second, "2026-09-30 08:59 UTC (5 s ago)"},
+		{-90 * time.Second, "2026-09-30 08:58 UTC (1 min ago)"},
+		{72 * time.Hour, "2026-10-03 09:00 UTC (in 3 days)"},
+		{-10 * 366 * 24 * time.Hour, "2016-09-22 09:00 UTC (10 years ago)"},
+	} {
+		if got := moment(now.Add(tt.after), now); got != tt.want {
+			t.Errorf("%v: %s, want %s", tt.after, got, tt.want)
+		}
+	}
+}
+
+func TestNumericDate(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want string // empty where it is no date
+	}{
+		{"0", "1970-01-01T00:00:00Z"},
+		{"1.5", "1970-01-01T00:00:01.5Z"},
+		{"1E3", "1970-01-01T00:16:40Z"},
+		{"-62135596800", "0001-01-01T00:00:00Z"},
+		{"253402300799", "9999-12-31T23:59:59Z"},
+		{"253402300800", ""},
+		{"-62135596801", ""},
+		{"1e400", ""},
+		{`"1"`, ""},
+		{"null", ""},
+		{"", ""},
+	} {
+		got, ok := numericDate([]byte(tt.in))
+		if ok != (tt.want != "") || ok && got.UTC().Format(time.RFC3339Nano) != tt.want {
+			t.Errorf("%s: %v %v, want %q", tt.in, got.UTC(), ok, tt.want)
+		}
+	}
+}
+
+// at runs the command at a terminal.
+func at(tt terminal, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	if tt.stdin == nil {
+		tt.stdin = strings.NewReader("")
+	}
+	if tt.stdout == nil {
+		tt.stdout = &out
+	}
+	tt.stderr = &errs
+	return run(args, &tt, time.Now), out.String(), errs.String()
+}
+
+const someToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJuYW1lIjoiSm9obiBEb2UifQ.xuEv8qrfXu424LZk8bVgr9MQJUIrp1rHcPyZw_KSsds"
+
+func TestAtATerminal(t *testing.T) {
+	// With nothing given, there is nothing to wait for.
+	code, _, errs := at(terminal{stdinTTY: true}, "inspect")
+	if code != exitUsage || !strings.Contains(errs, "error: no token given\nhint: ") {
+		t.Errorf("exit %d %q", code, errs)
+	}
+	// Asked to read, it says so.
+	code, _, errs = at(terminal{stdinTTY: true, stdin: strings.NewReader(someToken)}, "inspect", "-")
+	if code != exitOK || !strings.Contains(errs, "reading the token from the terminal") {
+		t.Errorf("exit %d %q", code, errs)
+	}
+	if code, _, errs = at(terminal{stdoutTTY: true}, "key", "convert", "testdata/keys/ciba.json", "--to", "der"); code != exitUsage || !strings.Contains(errs, "binary") {
+		t.Errorf("exit %d %q", code, errs)
+	}
+	_, out, _ := at(terminal{stdin: strings.NewReader(someToken), outColour: true}, "inspect", "-")
+	if !strings.HasPrefix(out, "\x1b[31mNOT VERIFIED\x1b[0m") {
+		t.Errorf("%q", out)
+	}
+	_, _, errs = at(terminal{errColour: true}, "explain", "\x1b[2J")
+	if strings.Contains(errs, "\x1b[2J") || !strings.HasPrefix(errs, "\x1b[31merror:\x1b[0m ") {
+		t.Errorf("%q", errs)
+	}
+}
+
+type broken struct{ io.Reader }
+
+func (broken) Read([]byte) (int, error)  { return 0, errors.New("broken pipe") }
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestBroken(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"man"}, {"explain"}, {"key", "new", "ES256"}} {
+		code, _, errs := at(terminal{stdout: broken{}}, args...)
+		if code != exitFile || errs != "error: cannot write the output: broken pipe\n" {
+			t.Errorf("%v: exit %d %q", args, code, errs)
+		}
+	}
+	code, _, errs := at(terminal{stdin: broken{}}, "inspect")
+	if code != exitFile || errs != "error: cannot read stdin: broken pipe\n" {
+		t.Errorf("exit %d %q", code, errs)
+	}
+	if f := asFailure(errors.New("x")); f.code != exitRefused || f.msg != "x" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	if got := reasons(nil); got != nil {
+		t.Errorf("%v", got)
+	}
+	// What is not about the token is a refusal all the same: no error verifies.
+	other := errors.New("the source of the keys failed")
+	if got := reasons(other); len(got) != 1 || got[0] != other {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestVocabulary looks that explain has each word once in its kind, and a hint for
+// what is misspelt.
+func TestVocabulary(t *testing.T) {
+	seen := map[[2]string]bool{}
+	for _, e := range terms() {
+		k := [2]string{e.what, e.word}
+		if seen[k] || e.text == "" || e.spec == "" && e.what != "exit code" && e.word != "token.too_large" {
+			t.Errorf("%v twice, or without text or source", k)
+		}
+		seen[k] = true
+	}
+	for word, want := range map[string]string{"audd": "aud", "exp.expird": "exp.expired", "es256": "ES256"} {
+		got := strings.Join(nearest(word), " ")
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %s first", word, got, want)
+		}
+	}
+}
