@@ -211,26 +211,31 @@ func (j JWK) PublicKey(b Binding) (*PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.bindPublic(c)
+	return w.bindPublic(c, false)
 }
 
-func (w *wire) bindPublic(c choice) (*PublicKey, error) {
+// bindPublic binds the public half. Of a signer, whose private part has been
+// checked, it does not check that part again.
+func (w *wire) bindPublic(c choice, ofSigner bool) (*PublicKey, error) {
 	if err := w.permits(); err != nil {
 		return nil, err
 	}
-	private := w.hasPrivate()
+	private := ofSigner || w.hasPrivate()
 	// The public half of a key that signs verifies.
 	if !w.hasOp("verify") && !(private && w.hasOp("sign")) {
 		return nil, errUse.With("\"key_ops\" lacks \"verify\"")
 	}
-	k, err := w.checkPublic(c, private)
+	if private && !ofSigner && c.ext == nil {
+		if _, err := w.privateKey(); err != nil {
+			return nil, err
+		}
+	}
+	k, err := w.checkPublic(c)
 	if err != nil {
 		return nil, err
 	}
 	k.alg, k.kid, k.x5t, k.ext = c.alg, w.KeyID, w.X5TS, c.ext
-	if k.desc == nil {
-		k.desc = w
-	}
+	k.desc = JWK{w, c.ext}.Public().w
 	if err := w.checkX5C(k); err != nil {
 		return nil, err
 	}
@@ -239,22 +244,16 @@ func (w *wire) bindPublic(c choice) (*PublicKey, error) {
 
 // checkPublic makes the key without its names. It checks what NewPublicKey does,
 // but the point only once, and takes a key and its parts from one allocation.
-func (w *wire) checkPublic(c choice, private bool) (*PublicKey, error) {
+func (w *wire) checkPublic(c choice) (*PublicKey, error) {
 	if c.ext != nil {
 		if c.ext.Verify == nil {
 			return nil, errUnsupported.With("the extension for " + c.alg.Name() + " does not verify")
 		}
-		public := JWK{w, c.ext}.Public()
-		verify, err := c.ext.Verify(public)
+		verify, err := c.ext.Verify(JWK{w, c.ext}.Public())
 		if err != nil {
 			return nil, errInvalid.Wrap(err)
 		}
-		return &PublicKey{check: extChecker(verify), desc: public.w}, nil
-	}
-	if private {
-		if _, err := w.privateKey(); err != nil {
-			return nil, err
-		}
+		return &PublicKey{check: extChecker(verify)}, nil
 	}
 	var k *PublicKey
 	switch w.KeyType {
@@ -295,9 +294,6 @@ func (w *wire) checkPublic(c choice, private bool) (*PublicKey, error) {
 			return nil, err
 		}
 		k = &PublicKey{pub: ed, check: edChecker(ed)}
-	}
-	if private {
-		k.desc = JWK{w, nil}.Public().w
 	}
 	return k, nil
 }
@@ -380,7 +376,7 @@ func (w *wire) bindPrivate(c choice) (*PrivateKey, error) {
 		}
 	}
 	var err error
-	k.public, err = w.bindPublic(c)
+	k.public, err = w.bindPublic(c, true)
 	if err != nil {
 		return nil, err
 	}

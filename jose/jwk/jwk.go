@@ -253,7 +253,7 @@ func (j JWK) Public() JWK {
 	w.Private = nil
 	w.Others = maps.Clone(w.Others)
 	maps.DeleteFunc(w.Others, func(name string, _ json.RawMessage) bool { return !j.publishes(name) })
-	if j.w.private().D != "" && w.KeyOps != nil {
+	if w.KeyType != "oct" && w.KeyOps != nil {
 		w.KeyOps = nil
 		for _, op := range j.w.KeyOps {
 			switch op {

@@ -154,7 +154,7 @@ func ParseSet(data []byte, b Binding) (Set, []Skipped, error) {
 			if w.KeyType == "oct" {
 				k, err = w.bindSecret(c)
 			} else {
-				k, err = w.bindPublic(c)
+				k, err = w.bindPublic(c, false)
 			}
 			if err != nil {
 				break
