@@ -174,9 +174,11 @@ func (m *members) critical(understood []string) ([]string, error) {
 		return nil, nil
 	}
 	var names []string
-	err := strictjson.Unmarshal(m.Critical, &names, headerLimits(m.Critical))
-	if err != nil || len(names) == 0 {
-		return nil, errCritical.With("it is not a list of one name or more")
+	if err := strictjson.Unmarshal(m.Critical, &names, headerLimits(m.Critical)); err != nil {
+		return nil, errCritical.With("it is not a list of names")
+	}
+	if len(names) == 0 {
+		return nil, errCritical.With("it is empty")
 	}
 	for i, name := range names {
 		_, extra := m.Extra[name]

@@ -518,6 +518,10 @@ func TestErrorsSayNothingOfTheToken(t *testing.T) {
 	if strings.Contains(fmt.Sprint(err), "marker") {
 		t.Error(err)
 	}
+	_, notList := jws.ParseHeader(enc(`{"alg":"HS256","crit":[1]}`), jws.Options{})
+	if notList == nil || !strings.Contains(notList.Error(), "not a list of names") {
+		t.Error(notList)
+	}
 	var spec interface{ Spec() string }
 	if !errors.As(err, &spec) || spec.Spec() != "RFC 7515, Section 4.1.11" {
 		t.Errorf("%v cites %v", err, spec)

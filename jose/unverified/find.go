@@ -54,11 +54,7 @@ func (f *finder) json() bool {
 	}
 	n := objectLen(f.text[f.pos:min(len(f.text), f.pos+MaxSize)])
 	f.budget -= n
-	object := f.text[f.pos : f.pos+n]
-	if !strings.Contains(object, `"signature`) && !strings.Contains(object, `"ciphertext"`) {
-		return false
-	}
-	t, err := Parse(object)
+	t, err := Parse(f.text[f.pos : f.pos+n])
 	if err != nil || !t.hasHeader() {
 		return false
 	}
@@ -102,8 +98,7 @@ func objectLen(s string) int {
 func (f *finder) compact() bool {
 	start := f.text[f.pos:]
 	prefixed := slices.ContainsFunc(prefixes, func(p string) bool {
-		rest, ok := strings.CutPrefix(start, p+".")
-		return ok && startsHeader(rest)
+		return strings.HasPrefix(start, p+".")
 	})
 	if !prefixed && !startsHeader(start) || !boundary(f.text[:f.pos]) {
 		return false
@@ -111,7 +106,7 @@ func (f *finder) compact() bool {
 	r := run{text: f.text, next: f.pos, prefixed: prefixed}
 	r.line()
 	first := r.next
-	for f.budget >= 0 && len(r.chars) <= MaxSize && r.sound() && r.wraps() {
+	for f.budget >= 0 && len(r.chars) <= MaxSize && !r.broken && (r.dots > 0 || len(r.chars) < 1<<16) && r.wraps() {
 		r.line()
 	}
 	raw := r.cut()
@@ -125,18 +120,9 @@ func (f *finder) compact() bool {
 }
 
 // startsHeader reports whether s starts as the base64url of a JSON object does:
-// a brace, then a quote or white space.
+// a brace, then a quote or a space, or another white space.
 func startsHeader(s string) bool {
-	if len(s) < 3 || s[0] != 'e' {
-		return false
-	}
-	switch c := s[2]; s[1] {
-	case 'y': // quote, space
-		return c >= 'I' && c <= 'L' || c >= 'A' && c <= 'D'
-	case 'w': // tab, line feed, carriage return
-		return c >= 'k' && c <= 'r' || c >= '0' && c <= '3'
-	}
-	return false
+	return strings.HasPrefix(s, "ey") || strings.HasPrefix(s, "ew")
 }
 
 // boundary reports whether a token may start after before.
@@ -240,16 +226,11 @@ func (r *run) dot() {
 	r.part = len(r.chars)
 }
 
-// sound reports whether this can still become a token.
-func (r *run) sound() bool {
-	return !r.broken && (r.dots > 0 || len(r.chars) < 1<<16)
-}
-
 // wraps reports whether the token goes on in the next line, and moves there.
 func (r *run) wraps() bool {
 	rest := r.text[r.next:]
 	if !r.plain && strings.HasPrefix(rest, `\`) {
-		if after, ok := lineEnd(rest[1:]); ok {
+		if after := lineEnd(rest[1:]); after > 0 {
 			r.backslash = true
 			r.next += 1 + after
 			r.next += indent(r.text[r.next:])
@@ -259,8 +240,8 @@ func (r *run) wraps() bool {
 	if r.backslash {
 		return false
 	}
-	after, ok := lineEnd(rest)
-	if !ok || r.whole() {
+	after := lineEnd(rest)
+	if after == 0 || r.whole() {
 		return false
 	}
 	column := r.next - (strings.LastIndexByte(r.text[:r.next], '\n') + 1)
@@ -274,7 +255,7 @@ func (r *run) wraps() bool {
 	const most = 132 // columns: longer lines are not wrapped by hand
 	atDot := r.chars[len(r.chars)-1] == '.' || following[skip] == '.'
 	full := column >= 30 && column >= r.width-1 && skip+n <= r.width+1 && (r.width <= most || r.dots < 2)
-	if !full && !(atDot && r.dots+ahead(following[skip:]) <= 4) {
+	if !full && !atDot {
 		return false
 	}
 	r.plain = true
@@ -282,26 +263,13 @@ func (r *run) wraps() bool {
 	return true
 }
 
-// ahead is 1 where s starts with a full stop.
-func ahead(s string) int {
-	if strings.HasPrefix(s, ".") {
-		return 1
+// lineEnd is the length of white space up to and including one line end, or 0.
+func lineEnd(s string) int {
+	rest := strings.TrimLeft(s, " \t\r")
+	if !strings.HasPrefix(rest, "\n") {
+		return 0
 	}
-	return 0
-}
-
-// lineEnd is the length of white space up to and including one line end.
-func lineEnd(s string) (int, bool) {
-	for i := range len(s) {
-		switch s[i] {
-		case '\n':
-			return i + 1, true
-		case ' ', '\t', '\r':
-		default:
-			return 0, false
-		}
-	}
-	return 0, false
+	return len(s) - len(rest) + 1
 }
 
 // indent is the length of what may stand before a line: white space and the signs
@@ -321,7 +289,7 @@ func wholeLine(s string) int {
 	if rest == "" || strings.IndexByte("&\"'<>),;]}=", rest[0]) >= 0 {
 		return n
 	}
-	if _, ok := lineEnd(rest); ok || strings.TrimSpace(rest) == "" {
+	if lineEnd(rest) > 0 || strings.TrimSpace(rest) == "" {
 		return n
 	}
 	return 0
@@ -329,10 +297,7 @@ func wholeLine(s string) int {
 
 // startsToken reports whether a line has a token of its own.
 func startsToken(s string) bool {
-	header, _, ok := strings.Cut(s, ".")
-	if !ok || !startsHeader(header) {
-		return false
-	}
+	header, _, _ := strings.Cut(s, ".")
 	t := &Token{}
 	t.setHeader(t.decode("header", header))
 	return t.header["alg"] != nil
@@ -341,11 +306,15 @@ func startsToken(s string) bool {
 // whole reports whether the signature has the length that the algorithm gives it,
 // so that the next line is another matter.
 func (r *run) whole() bool {
-	if r.dots != 2 || r.header == nil || slices.Contains(r.chars, '~') {
+	if r.dots != 2 || slices.Contains(r.chars, '~') {
 		return false
 	}
 	n := len(r.chars) - r.part
-	switch r.header.HeaderString("alg") {
+	alg := ""
+	if r.header != nil {
+		alg = r.header.HeaderString("alg")
+	}
+	switch alg {
 	case "HS256":
 		return n >= 43
 	case "HS384":
@@ -361,7 +330,8 @@ func (r *run) whole() bool {
 	case "none":
 		return true
 	}
-	return false
+	// Nobody wraps lines so wide that all three parts begin in the first.
+	return !r.plain && n >= 22
 }
 
 // cut returns the token that the characters start with, or "".

@@ -177,10 +177,7 @@ func (t *Token) problem(code, where, detail string) {
 var prefixes = []string{"pk", "sk", "tk"}
 
 func (t *Token) parseCompact(token string) error {
-	if strings.Count(token, ".") > 4 {
-		return errNotToken.With("it has more than five parts")
-	}
-	parts := strings.Split(token, ".")
+	parts := strings.SplitN(token, ".", 6)
 	switch {
 	case len(parts) == 3 && slices.Contains(prefixes, parts[0]):
 		t.Form, t.Prefix = Prefixed, parts[0]
@@ -205,11 +202,9 @@ func (t *Token) parseCompact(token string) error {
 			Tag:        len(t.decode("tag", parts[4])),
 			Recipients: []Recipient{{EncryptedKey: len(t.decode("encrypted_key", parts[1]))}},
 		}
-	default:
-		return errNotToken.With("it has neither three nor five parts")
 	}
 	if t.Header == nil && t.Claims == nil {
-		return errNotToken.With("neither its header nor its payload is a JSON object")
+		return errNotToken.With("of three or five parts, neither header nor payload is a JSON object")
 	}
 	return nil
 }
@@ -264,19 +259,17 @@ func (t *Token) disclose(part string) {
 }
 
 func (t *Token) parseJSON() error {
-	data := []byte(t.Raw)
 	var doc map[string]json.RawMessage
-	if json.Unmarshal(data, &doc) != nil {
-		return errNotToken.With("it is not JSON")
-	}
-	t.check("document", data)
+	_ = json.Unmarshal([]byte(t.Raw), &doc) // what fails has no members
 	switch {
 	case doc["ciphertext"] != nil:
 		t.Form = EncryptedJSON
+		t.check("document", []byte(t.Raw))
 		t.encryption(doc)
 		return nil
 	case doc["signatures"] != nil:
 		t.Form = General
+		t.check("document", []byte(t.Raw))
 		if doc["signature"] != nil || doc["protected"] != nil || doc["header"] != nil {
 			t.problem("token.malformed", "document", "it is flattened and general at once")
 		}
@@ -292,6 +285,7 @@ func (t *Token) parseJSON() error {
 		}
 	case doc["signature"] != nil:
 		t.Form = Flattened
+		t.check("document", []byte(t.Raw))
 		t.sign(doc)
 	default:
 		return errNotToken.With("the JSON has neither signature, signatures nor ciphertext")

@@ -117,7 +117,7 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, s := range []string{
 		"", "hello", "a.b", "a.b.c", "a.b.c.d", strings.Repeat(".", 10_000), header + "." + claims, "~", header + "~",
-		"{}", "{", `{"payload":""}`, `{"iss":"joe"}`, "pk.a.b", enc(`1`) + "." + enc(`2`) + ".",
+		"a.b.c~", "{}", "{", `{"payload":""}`, `{"iss":"joe"}`, "pk.a.b", enc(`1`) + "." + enc(`2`) + ".",
 		enc(`{"enc":"A128GCM"}`) + "....~", "a.b.c.d.e", strings.Repeat("A", 100) + "..", "....",
 	} {
 		if tok, err := unverified.Parse(s); !errors.Is(err, unverified.ErrNotToken) {
@@ -198,6 +198,8 @@ func TestFind(t *testing.T) {
 	padded := base64.URLEncoding.EncodeToString([]byte(`{"alg":"HS256"} `)) + "." + base64.URLEncoding.EncodeToString([]byte(`{"iss":"joe"} `)) + "." + sig + "="
 	flat := `{"payload":"` + claims + `","protected":"` + header + `","signature":"` + sig + `"}`
 	long := enc(`{"alg":"HS256"}`) + "." + enc(`{"iss":"`+strings.Repeat("joe", 60)+`"}`) + "." + sig
+	other := enc(`{"alg":"XY"}`) + "." + claims + "." + strings.Repeat("A", 360-44)
+	short := enc(`{"alg":"X"}`) + "." + claims + "." + sig
 	for _, c := range []struct {
 		name, text string
 		want       []string
@@ -246,6 +248,13 @@ func TestFind(t *testing.T) {
 		{"other JSON with a signature", `{"signature":1} {"payload":"AA","signature":"AA"} {"payload":1,"signatures":[]} {"ciphertext":"AA"}`, nil},
 		{"unprotected header", `{"payload":"","header":{},"signature":""}`, []string{`{"payload":"","header":{},"signature":""}`}},
 		{"encrypted JSON", `{"header":{},"ciphertext":""}{"unprotected":{},"ciphertext":""}`, []string{`{"header":{},"ciphertext":""}`, `{"unprotected":{},"ciphertext":""}`}},
+		{"in braces and bars", "{" + token + "}" + token + "|x", []string{token, token}},
+		{"Mapbox and a word", "pk." + claims + "." + sig + "\nword", []string{"pk." + claims + "." + sig}},
+		{"padded in single quotes", "'" + padded + "'", []string{padded}},
+		{"unknown algorithm in a line", short + "\nword", []string{short}},
+		{"unknown algorithm and a word", other + " word\nword", []string{other}},
+		{"unknown algorithm, wrapped", wrap(other, 60, "\n") + "\n", []string{other}},
+		{"unknown algorithm, RFC 8792", wrap(other, 60, "\\\n") + "\ngrant_type=x", []string{other}},
 		{"two in a line", token + " " + es, []string{token, es}},
 		{"two lines", token + "\n" + token + "\n", []string{token, token}},
 
@@ -301,8 +310,13 @@ func TestFindAlgorithms(t *testing.T) {
 		"HS256": 43, "HS384": 64, "HS512": 86, "ES256": 86, "ES256K": 86, "EdDSA": 86, "Ed25519": 86,
 		"ES384": 128, "ES512": 176, "RS256": 342, "PS384": 512, "RS512": 683, "none": 0,
 	} {
-		token := enc(`{"alg":"`+alg+`"}`) + "." + claims + "." + strings.Repeat("A", n)
-		found := unverified.Find(token + "\nword")
+		// In full lines, so that only the algorithm tells the last of them.
+		var token string
+		for i := 0; token == "" || len(token)%64 != 0; i++ {
+			header := `{"alg":"` + alg + `"` + strings.Repeat(" ", i%48) + "}"
+			token = enc(header) + "." + enc(`{"iss":"joe"`+strings.Repeat(" ", i/48)+"}") + "." + strings.Repeat("A", n)
+		}
+		found := unverified.Find(wrap(token, 64, "\n") + "\nword")
 		if len(found) != 1 || found[0].Raw != token {
 			t.Errorf("%s: %v", alg, found)
 		}
