@@ -55,7 +55,14 @@ var unverifiedIn = []string{"lint", "debugger"}
 
 // mutable lists package variables that change after their initialisation or
 // that hold what does, each with the reason why nobody can tell.
-var mutable = map[string]string{}
+var mutable = map[string]string{
+	"internal/strictjson.plans": "what a type's plan is follows from the type alone; as many entries as the program has types",
+	"jose/jwt.plans":            "the same, for the types of claims that are signed",
+	"jose/jwk.sha256Pool":       "scratch memory, reset before each use",
+	"jose/jwk.sha384Pool":       "scratch memory, reset before each use",
+	"jose/jwk.sha512Pool":       "scratch memory, reset before each use",
+	"jose/jwk.derPool":          "scratch memory, overwritten by each use",
+}
 
 // tagged lists the files with build constraints, each with the reason why it
 // changes no meaning. Files of tests need none.
@@ -589,7 +596,7 @@ func TestSpeaksOfItself(t *testing.T) {
 		t.Skip("not a git clone: ", err)
 	}
 	// Written so that the patterns do not match themselves.
-	banned := regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X)\b|/wor` + `k/|/ho` + `me/|/ro` + `ot/|/Use` + `rs/`)
+	banned := regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME)\b|//.*\bXX` + `X\b|/wor` + `k/|/ho` + `me/|/ro` + `ot/|/Use` + `rs/`)
 	for _, name := range strings.Fields(string(out)) {
 		if strings.Contains(name, "testdata/") {
 			continue
