@@ -144,8 +144,12 @@ func TestClaimRules(t *testing.T) {
 		{"no jti, replay", []string{"jti", "-"}, func(p *Policy) { p.Replay = NewReplayCache(1) }, "jti.missing"},
 		{"empty jti, replay, required", []string{"jti", `""`}, func(p *Policy) { p.Replay, p.Required = NewReplayCache(1), []string{"jti"} }, "jti.missing"},
 
-		{"everything", []string{"iss", `"x"`, "aud", `"x"`, "exp", "3", "nbf", at(100), "iat", at(100)}, require("x"),
-			"iss.mismatch aud.mismatch exp.expired nbf.early nbf.order iat.future claim.missing"},
+		{
+			"everything",
+			[]string{"iss", `"x"`, "aud", `"x"`, "exp", "3", "nbf", at(100), "iat", at(100)},
+			require("x"),
+			"iss.mismatch aud.mismatch exp.expired nbf.early nbf.order iat.future claim.missing",
+		},
 		{"types and policy", []string{"iss", "1", "sub", "2", "exp", "3"}, none, "json.type json.type exp.expired"},
 		{"type, and not missing too", []string{"exp", `"x"`, "aud", `"x"`}, require("exp"), "json.type aud.mismatch"},
 	} {

@@ -33,7 +33,6 @@ var (
 	errOrder      = errClaims.Wrap(fault.New("nbf.order", "RFC 7519, Section 4.1.5", "nbf is after exp"))
 	errJtiMissing = errReplay.Wrap(fault.New("jti.missing", "RFC 7519, Section 4.1.7", "jti is missing"))
 	errReplayFull = errReplay.Wrap(fault.New("jti.full", "RFC 7519, Section 4.1.7", "the replay cache is full"))
-	errNumber     = errClaims.Wrap(fault.New("json.number", "RFC 7519, Section 2", "a number is out of range"))
 	errB64        = jws.ErrHeader.(*fault.Error).Wrap(fault.New("b64.invalid", "RFC 7797, Section 7", "a JWT may not have an unencoded payload"))
 )
 

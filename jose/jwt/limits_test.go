@@ -39,8 +39,9 @@ func TestLimits(t *testing.T) {
 		return forge(plain, with("x", strings.Repeat(`{"a":`, n)+"1"+strings.Repeat("}", n)))
 	}
 	digits := func(n int) string { return forge(plain, with("x", strings.Repeat("7", n))) }
+	many := forge(plain, members(200_000))
 	dots := strings.Repeat(".", 10_000_000)
-	wide := forge(`{"alg":"HS256","x":"`+strings.Repeat("x", 40<<20)+`"}`, good)
+	wide := encode(`{"alg":"HS256","x":"`+strings.Repeat("x", 40<<20)+`"}`) + "." + encode(good) + ".AAAA"
 	keys := jwk.Set{secretKey(t)}
 	raised := policy()
 	raised.MaxSize, raised.MaxDepth, raised.MaxMembers = 64<<20, 10_000, 1<<30
@@ -60,11 +61,10 @@ func TestLimits(t *testing.T) {
 		{"5,000 objects", objects(5_000), "json.depth", "accepted"},
 		{"a million digits", digits(1_000_000), "token.too_large", "json.limit"},
 		{"40,000 digits", digits(40_000), "json.limit", "json.limit"},
-		{"200,000 claims", forge(plain, members(200_000)), "token.too_large", "accepted"},
+		{"200,000 claims", many, "token.too_large", "accepted"},
 		{"10,000 elements", forge(plain, with("x", "["+strings.Repeat("1,", 10_000)+"1]")), "json.limit", "accepted"},
 		{"a long string", forge(plain, with("x", `"`+strings.Repeat(`\u0041`, 1_000_000)+`"`)), "token.too_large", "accepted"},
-		{"a bad signature", spoil(forge(plain, members(200_000))), "token.too_large", "sig.invalid"},
-		{"a selector's worth", strings.Repeat("A", 20<<20) + "." + strings.Repeat("A", 20<<20) + "." + strings.Repeat("A", 20<<20), "token.too_large", "token.too_large"},
+		{"a bad signature", spoil(many), "token.too_large", "sig.invalid"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for i, want := range []string{tc.small, tc.large} {

@@ -476,8 +476,12 @@ func TestIndexedSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	sets := []jwk.Set{
-		{ours}, {named("a"), ours, named("b")}, {secretKey(t), named("a")}, {secretKey(t), ours},
-		{named("a"), named("b"), named("c"), named("d"), ours}, {},
+		{ours},
+		{named("a"), ours, named("b")},
+		{secretKey(t), named("a")},
+		{secretKey(t), ours},
+		{named("a"), named("b"), named("c"), named("d"), ours},
+		{},
 	}
 	for i, set := range sets {
 		index := indexSet(set)
