@@ -74,7 +74,7 @@ func TestIntegers(t *testing.T) {
 	want(t, "0e999999999999", 0)
 	want(t, "0.000e99999999999999999999", 0)
 	want(t, "100000000000000000000000e-23", 1)
-	want(t, "999999999999999999", 999999999999999999)
+	want(t, "999999999999999999", int64(999999999999999999))
 	want(t, "1000000000000000000", int64(1000000000000000000))
 
 	refused[int8](t, "json.number", "128", "-129", "1000", "1e2147483648", "9223372036854775808")
@@ -199,6 +199,8 @@ func TestTypes(t *testing.T) {
 	want(t, `"\ud83d\ude00\"\\\/\b\f\r\t"`, "😀\"\\/\b\f\r\t")
 	want(t, `"x"`, named("x"))
 	want(t, `true`, yes(true))
+	type whatever any
+	want(t, `[1]`, []whatever{json.Number("1")})
 	want(t, `false`, false)
 	want(t, `1`, &one)
 	want(t, `null`, (*int)(nil))
@@ -281,6 +283,17 @@ func TestOneOrMany(t *testing.T) {
 	want(t, `{"aud":"\u0061"}`, token{Aud: audience{"a"}})
 	refused[token](t, "json.type", `{"aud":null}`, `{"aud":1}`, `{"aud":[1]}`, `{"aud":[null]}`, `{"aud":{}}`, `{"aud":["a",["b"]]}`, `{"roles":"a"}`) // F8, F9
 	refused[token](t, "json.syntax", `{"aud":"a`, `{"aud":["a"`, `{"aud":nul}`)
+
+	// A lone string stands in the room that there is, and cannot grow into what follows.
+	room := [2]string{"old", "next"}
+	v := token{Aud: room[:1]}
+	if err := strictjson.Unmarshal([]byte(`{"aud":"new"}`), &v, strictjson.Limits{}); err != nil || room != [2]string{"new", "next"} || len(v.Aud) != 1 || cap(v.Aud) != 1 {
+		t.Errorf("into room of its own: %q of %q, %v", v.Aud, room, err)
+	}
+	v = token{Aud: room[:0]}
+	if err := strictjson.Unmarshal([]byte(`{"aud":"\q"}`), &v, strictjson.Limits{}); !errors.Is(err, strictjson.ErrSyntax) {
+		t.Errorf("into room of its own: %v, want json.syntax", err)
+	}
 }
 
 // Lists of one document share an allocation, and yet none can grow into another.
@@ -478,6 +491,8 @@ type withMethods struct{ A int }
 func (*withMethods) UnmarshalJSON([]byte) error  { return nil }
 func (withMethods) MarshalJSON() ([]byte, error) { return []byte("{}"), nil }
 
+type Broken struct{ C chan int }
+
 type mapWithMethods map[string]int
 
 func (*mapWithMethods) UnmarshalJSON([]byte) error  { return nil }
@@ -528,7 +543,9 @@ func TestUnsupported(t *testing.T) {
 		"inline map, methods": both[struct {
 			S mapWithMethods `json:",inline"`
 		}](),
-		"an inline circle": both[inlineSelf](),
+		"within an inlined":  both[merged[struct{ C chan int }]](),
+		"within an embedded": both[struct{ Broken }](),
+		"an inline circle":   both[inlineSelf](),
 		"an unknown option": both[struct {
 			S string `json:"s,omitnever"`
 		}](),
@@ -672,6 +689,9 @@ func TestManyFields(t *testing.T) {
 			if got := v.Elem().Field(i).Int(); got != int64(at) {
 				t.Errorf("order %d: %s is %d, want %d", seed, names[i], got, at)
 			}
+		}
+		if err := strictjson.Unmarshal([]byte(text[:len(text)-1]+`,"n150":1,"x":2}`), v.Interface(), strictjson.Limits{}); err != nil {
+			t.Errorf("with members that are not known: %v", err)
 		}
 		for _, name := range names {
 			twice := fmt.Sprintf("%s,%q:1}", text[:len(text)-1], name)

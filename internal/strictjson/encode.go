@@ -404,24 +404,22 @@ func appendCompact(b, raw []byte) []byte {
 // appendMethod asks the type itself. Its errors come back as they are: they are about
 // a value of the caller's.
 func appendMethod(b []byte, pl *plan, q ptr) ([]byte, error) {
-	switch m := reflect.NewAt(pl.typ, q).Interface().(type) {
-	case json.Marshaler:
-		raw, err := m.MarshalJSON()
-		if err != nil {
-			return b, err
-		}
-		if err := Valid(raw, unlimited); err != nil {
-			return b, err
-		}
-		return appendCompact(b, raw), nil
-	case encoding.TextMarshaler:
-		text, err := m.MarshalText()
+	v := reflect.NewAt(pl.typ, q).Interface()
+	if pl.kind == kindText {
+		text, err := v.(encoding.TextMarshaler).MarshalText()
 		if err != nil {
 			return b, err
 		}
 		return appendString(b, alias.String(text))
 	}
-	return b, errType
+	raw, err := v.(json.Marshaler).MarshalJSON()
+	if err != nil {
+		return b, err
+	}
+	if err := Valid(raw, unlimited); err != nil {
+		return b, err
+	}
+	return appendCompact(b, raw), nil
 }
 
 const hexDigits = "0123456789abcdef"

@@ -2,4 +2,7 @@
 
 package strictjson_test
 
-const raceEnabled = false
+const (
+	raceEnabled = false
+	scale       = 1
+)
