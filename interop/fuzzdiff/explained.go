@@ -82,6 +82,8 @@ var classes = []class{
 	{"duplicate members", "the last one counts there. RFC 7515, Section 4; RFC 7519, Section 4", nil, strictly("json.duplicate")},
 	{"text that is not Unicode", "encoding/json puts U+FFFD in its place. RFC 8725, Section 3.7", nil, strictly("json.utf8", "json.surrogate")},
 	{"text after the JSON", "a decoder is asked for one value and the rest is left unread", jwx, strictly("json.trailing")},
+	{"headers that are no JSON", "jwx reads headers with fastjson, which lets control characters and more through. RFC 8259, Section 7", jwx,
+		both(strictly("json.syntax"), func(d difference) bool { return !json.Valid(d.header) })},
 	{"limits", "they have none, or others", nil, strictly("json.depth", "json.limit", "token.too_large", "json.number")},
 	{"crit", "golang-jwt does not look at it; go-jose takes an empty list, and b64 that is listed and absent. RFC 7515, Section 4.1.11", append(golang, goJose...), strictly("crit.unknown", "crit.invalid")},
 	{"b64", "golang-jwt does not look at it; in a JWT it must not be false. RFC 7797, Section 7", golang, strictly("b64.invalid")},

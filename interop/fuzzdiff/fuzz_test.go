@@ -59,7 +59,7 @@ var seedHeaders = []string{
 	`{"alg":"%s","crit":["b64"],"b64":true}`, `{"alg":"%s","crit":["b64"],"b64":false}`, `{"alg":"%s","b64":false}`, `{"alg":"%s","alg":"none"}`,
 	`{"alg":"none"}`, `{"ALG":"%s"}`, `{"alg":"%s","kid":1}`, `{"alg":"%s","x":{"a":1,"a":2}}`, `{"alg":"%s"} {}`, "{\"alg\":\"%s\",\"x\":\"\xff\"}",
 	`{"alg":"%s","jwk":{"kty":"oct","k":"AA"}}`, `{"alg":"%s","x5c":["AAAA"],"x5t":"AA","jku":"https://evil.example"}`, `{"alg":"%s","cty":"JWT"}`,
-	`{"alg":"%s","typ":null}`, `{"alg":"%s","kid":null}`, `null`, `[]`, ` {"alg" : "%s" } `, `{"\u0061lg":"%s"}`, `{"alg":"%s","":""}`,
+	`{"alg":"%s","typ":null}`, `{"alg":"%s","kid":null}`, `null`, `[]`, ` {"alg" : "%s" } `, `{"\u0061lg":"%s"}`, `{"alg":"%s","":""}`, "{\"alg\":\"%s\",\"x\":\"\x00\"}",
 }
 
 var seedClaims = []string{
