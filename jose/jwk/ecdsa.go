@@ -27,6 +27,21 @@ func curve(name string) (elliptic.Curve, int) {
 	return nil, 0
 }
 
+// checkEC refuses keys that are not a point of one of the curves.
+func checkEC(k *ecdsa.PublicKey) error {
+	//lint:ignore SA1019 the coordinates are only seen to be there, without which Bytes panics
+	if k == nil || k.Curve == nil || k.X == nil || k.Y == nil {
+		return errInvalid.With("the EC point is missing")
+	}
+	if c, _ := curve(k.Params().Name); c == nil {
+		return errUnsupported.With("the curve is none of P-256, P-384 and P-521")
+	}
+	if _, err := k.Bytes(); err != nil {
+		return errInvalid.With("the point is not on the curve")
+	}
+	return nil
+}
+
 // verifyECDSA verifies r‖s (RFC 7518, Section 3.4) of size bytes each.
 func verifyECDSA(pub *ecdsa.PublicKey, size int, digest, signature []byte) bool {
 	if len(signature) != 2*size {

@@ -74,9 +74,11 @@ func use(t *testing.T, j jwk.JWK) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{ecPublic, ecPrivate, edPublic, edPrivate, octSecret, rsaPrivate(f), rsaPublic(f), string(rfc7517()["B"]),
+	for _, seed := range []string{
+		ecPublic, ecPrivate, edPublic, edPrivate, octSecret, rsaPrivate(f), rsaPublic(f), string(rfc7517()["B"]),
 		`{"kty":"AKP","alg":"ML-DSA-44","pub":"AA","priv":"AB"}`, `{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA","d":"AA"}`,
-		`{"kty":"RSA","n":"AQ","e":"AQAB","oth":[]}`, `{"kty":"EC","key_ops":["sign","verify"],"use":"sig","x5c":["AA=="],"x5t":"","x5t#S256":"AA","x5u":"u","a":{"b":[1,null,"\u0041"]}}`} {
+		`{"kty":"RSA","n":"AQ","e":"AQAB","oth":[]}`, `{"kty":"EC","key_ops":["sign","verify"],"use":"sig","x5c":["AA=="],"x5t":"","x5t#S256":"AA","x5u":"u","a":{"b":[1,null,"\u0041"]}}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

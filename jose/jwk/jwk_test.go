@@ -593,9 +593,11 @@ func TestThumbprint(t *testing.T) {
 
 // No way of printing shows private or secret members.
 func TestNothingLeaks(t *testing.T) {
-	canaries := []string{"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE", "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+	canaries := []string{
+		"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE", "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
 		"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ", "X4cTteJY_gn4FYPsXB8rdXix5vwsg1FLN5E3EaG6RJoVH", "83i-7IvMGXoMXCskv73TKr8637FiO7Z27zv8oj6pbWUQ",
-		"CANARY", "[3 35 53 75", "0323354b", "\\x03#5K", "243 189"}
+		"CANARY", "[3 35 53 75", "0323354b", "\\x03#5K", "243 189",
+	}
 	var things []any
 	add := func(j jwk.JWK) {
 		things = append(things, j, &j, []jwk.JWK{j}, map[string]jwk.JWK{"a": j}, struct{ J jwk.JWK }{j}, j.Public())

@@ -114,19 +114,13 @@ func NewPublicKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey) (*PublicK
 	k := &PublicKey{alg: alg, kid: kid, pub: pub}
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
-		if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
-			return nil, errInvalid.With("the EC point is missing")
-		}
-		c, size := curve(pub.Params().Name)
-		if c == nil {
-			return nil, errUnsupported.With("the curve is none of P-256, P-384 and P-521")
+		if err := checkEC(pub); err != nil {
+			return nil, err
 		}
 		if err := fits(alg, "EC", pub.Params().Name); err != nil {
 			return nil, err
 		}
-		if _, err := pub.Bytes(); err != nil {
-			return nil, errInvalid.With("the point is not on the curve")
-		}
+		_, size := curve(pub.Params().Name)
 		k.check = &ecChecker{pub, size}
 	case *rsa.PublicKey:
 		if err := fits(alg, "RSA", ""); err != nil {
@@ -292,6 +286,7 @@ func NewPrivateKey(alg jwa.Algorithm, kid string, s crypto.Signer) (*PrivateKey,
 	case nil:
 		return nil, errInvalid.With("the signer is nil")
 	case *ecdsa.PrivateKey:
+		//lint:ignore SA1019 it is only seen to be there, without which the rest panics
 		if s == nil || s.D == nil {
 			return nil, errInvalid.With("the private key is missing")
 		}

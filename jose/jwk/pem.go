@@ -130,14 +130,14 @@ func fromCertificate(der []byte) (JWK, error) {
 func FromKey(key any) (JWK, error) {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
-		if err := describable(k); err != nil {
+		if err := checkEC(k); err != nil {
 			return JWK{}, err
 		}
 	case *ecdsa.PrivateKey:
 		if k == nil {
 			return JWK{}, errMatch
 		}
-		if err := describable(&k.PublicKey); err != nil {
+		if err := checkEC(&k.PublicKey); err != nil {
 			return JWK{}, err
 		}
 		if err := checkPrivate(k); err != nil {
@@ -179,19 +179,6 @@ func FromKey(key any) (JWK, error) {
 	w := new(wire)
 	describe(w, key)
 	return JWK{w: w}, nil
-}
-
-func describable(k *ecdsa.PublicKey) error {
-	if k == nil || k.Curve == nil || k.X == nil || k.Y == nil {
-		return errInvalid.With("the EC point is missing")
-	}
-	if c, _ := curve(k.Params().Name); c == nil {
-		return errUnsupported.With("the curve is none of P-256, P-384 and P-521")
-	}
-	if _, err := k.Bytes(); err != nil {
-		return errInvalid.With("the point is not on the curve")
-	}
-	return nil
 }
 
 // MarshalDER returns the public key as a SubjectPublicKeyInfo.

@@ -270,7 +270,7 @@ func TestParseSetAllocations(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if got > 850 {
+	if got > 1000 {
 		t.Errorf("%v allocations for 100 keys", got)
 	}
 }

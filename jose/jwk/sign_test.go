@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 malformed keys have to be made by hand
+
 package jwk_test
 
 import (
