@@ -58,8 +58,8 @@ func (e *Error) Spec() string { return e.spec }
 
 // Is reports whether target is the sentinel e was made from.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error)
-	return ok && e.root() == t
+	t, _ := target.(*Error)
+	return e.root() == t // which is never nil
 }
 
 // Unwrap returns the cause, if there is one.

@@ -29,7 +29,9 @@ func TestError(t *testing.T) {
 		{"cause with a code", errOuter.Wrap(errInner), "outer: inner", "inner.code", "RFC 2, Section 2", []error{errOuter, errInner}, nil},
 		{
 			"cause deep down", errOuter.Wrap(fmt.Errorf("between: %w", errInner.Wrap(io.EOF))), "outer: between: inner: EOF",
-			"inner.code", "RFC 2, Section 2", []error{errOuter, errInner, io.EOF}, nil,
+			"inner.code", "RFC 2, Section 2",
+			[]error{errOuter, errInner, io.EOF},
+			nil,
 		},
 		{"detail of a cause", errOuter.Wrap(io.EOF).With("at 3"), "outer: EOF: at 3", "outer.code", "RFC 1, Section 1", []error{errOuter, io.EOF}, nil},
 	}
