@@ -75,11 +75,13 @@ func ExampleVerifyJSON() {
 	fmt.Println(string(m.Payload), err)
 
 	// One known signer is enough; the others are named with the reason.
-	m, err = jws.VerifyJSON(ctx, jwk.Set{bob.Public()}, doc, jws.Options{Require: jws.Any})
+	var enough jws.Require = jws.Any
+	m, err = jws.VerifyJSON(ctx, jwk.Set{bob.Public()}, doc, jws.Options{Require: enough})
 	if err != nil {
 		panic(err)
 	}
-	for _, s := range m.Signatures {
+	var s jws.Signature
+	for _, s = range m.Signatures {
 		fmt.Println(s.Header.Algorithm, s.Key != nil, errors.Is(s.Err, jws.ErrNoKey))
 	}
 	// Output:

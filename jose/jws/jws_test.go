@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -45,8 +48,22 @@ func secretKey(t testing.TB, kid string) *jwk.SecretKey {
 	return k
 }
 
+// rsaKey is made once, because that takes long.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 func generate(t testing.TB, alg jwa.Algorithm) *jwk.PrivateKey {
 	t.Helper()
+	if alg.KeyType() == "RSA" {
+		r, err := rsaKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := jwk.NewPrivateKey(alg, "rsa", r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
 	k, err := jwk.Generate(alg)
 	if err != nil {
 		t.Fatal(err)

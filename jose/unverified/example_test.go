@@ -12,7 +12,8 @@ func ExampleFind() {
 	text := "GET / HTTP/1.1\n" +
 		"Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJqb2UifQ.c2ln&x\n" +
 		"DPoP: eyJhbGci...\n"
-	for _, f := range unverified.Find(text) {
+	var found []unverified.Found = unverified.Find(text)
+	for _, f := range found {
 		t := f.Token
 		fmt.Println(f.Start, f.End, t.Form, t.HeaderString("alg"), t.ClaimString("sub"), len(f.Raw))
 	}
@@ -26,7 +27,8 @@ func ExampleParse() {
 		panic(err)
 	}
 	fmt.Println(string(t.Header), string(t.Claims), string(t.HeaderMember("alg")), t.Claim("sub") == nil)
-	for _, p := range t.Problems {
+	var problems []unverified.Problem = t.Problems
+	for _, p := range problems {
 		fmt.Println(p.Code, p.Where)
 	}
 	fmt.Println(string(t.Signatures[0].Signature), t.Payload != nil, t.Prefix == "", t.Nested == nil)
@@ -60,19 +62,23 @@ func ExampleToken() {
 		`{"protected":"eyJlbmMiOiJBMTI4R0NNIn0","ciphertext":"AAAA"}`,
 		"pk.e30.AAAA",
 	} {
+		var t *unverified.Token
 		t, err := unverified.Parse(s)
 		if err != nil {
 			panic(err)
 		}
-		switch t.Form {
+		var form unverified.Form = t.Form
+		switch form {
 		case unverified.Disclosable:
 			var d unverified.Disclosure = t.Disclosures[0]
 			fmt.Println(d.Name, string(d.Value), t.KeyBinding == nil)
 		case unverified.Encrypted, unverified.EncryptedJSON:
-			e := t.Encryption
-			fmt.Println(e.Ciphertext, "bytes for", len(e.Recipients))
+			var e *unverified.Encryption = t.Encryption
+			var to []unverified.Recipient = e.Recipients
+			fmt.Println(e.Ciphertext, "bytes for", len(to))
 		case unverified.Compact, unverified.Flattened, unverified.General, unverified.Prefixed:
-			fmt.Println(t.Form, string(t.Signatures[0].Unprotected), len(t.FindWithin()))
+			var by unverified.Signature = t.Signatures[0]
+			fmt.Println(form, string(by.Unprotected), len(t.FindWithin()))
 		}
 	}
 	// Output:
