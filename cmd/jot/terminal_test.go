@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -165,5 +169,36 @@ func TestVocabulary(t *testing.T) {
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %q, want %s first", word, got, want)
 		}
+	}
+}
+
+// TestExplainKnowsEveryCode reads the codes out of the library's source.
+func TestExplainKnowsEveryCode(t *testing.T) {
+	known := map[string]bool{}
+	for _, e := range terms() {
+		known[e.word] = true
+	}
+	code := regexp.MustCompile(`fault\.New\("([a-z0-9_]+\.[a-z0-9_]+)"`)
+	found := 0
+	for _, dir := range []string{"jose", "internal"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, m := range code.FindAllSubmatch(source, -1) {
+				found++
+				if !known[string(m[1])] {
+					t.Errorf("%s: explain does not know %s", path, m[1])
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Skip("the library's source is not around this module")
+		}
+	}
+	if found < 30 {
+		t.Errorf("found only %d codes", found)
 	}
 }
