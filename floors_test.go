@@ -310,41 +310,61 @@ func parse(t *testing.T, p *listed) (*token.FileSet, []*ast.File) {
 	return fset, files
 }
 
-// exported returns the exported names of a package: "Name" and "Type.Method".
-func exported(t *testing.T, p *listed) (top, methods []string) {
+// An api is what a package exports.
+type api struct {
+	top     []string            // constants, variables, functions, types
+	methods []string            // "Type.Method"
+	makers  map[string][]string // for each type, the names "Func" and ".Method" whose results have it
+}
+
+func exported(t *testing.T, p *listed) api {
 	t.Helper()
 	fset, files := parse(t, p)
 	d, err := doc.NewFromFiles(fset, files, p.ImportPath)
 	if err != nil {
 		t.Fatal(err)
 	}
+	out := api{makers: map[string][]string{}}
 	values := func(vs []*doc.Value) {
 		for _, v := range vs {
 			for _, n := range v.Names {
 				if token.IsExported(n) {
-					top = append(top, n)
+					out.top = append(out.top, n)
 				}
 			}
 		}
 	}
+	makes := func(name string, decl *ast.FuncDecl) {
+		if decl.Type.Results == nil {
+			return
+		}
+		ast.Inspect(decl.Type.Results, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				out.makers[id.Name] = append(out.makers[id.Name], name)
+			}
+			return true
+		})
+	}
 	funcs := func(fs []*doc.Func) {
 		for _, f := range fs {
-			top = append(top, f.Name)
+			out.top = append(out.top, f.Name)
+			makes(f.Name, f.Decl)
 		}
 	}
 	values(d.Consts)
 	values(d.Vars)
 	funcs(d.Funcs)
 	for _, typ := range d.Types {
-		top = append(top, typ.Name)
+		out.top = append(out.top, typ.Name)
 		values(typ.Consts)
 		values(typ.Vars)
 		funcs(typ.Funcs)
 		for _, m := range typ.Methods {
-			methods = append(methods, typ.Name+"."+m.Name)
+			out.methods = append(out.methods, typ.Name+"."+m.Name)
+			makes("."+m.Name, m.Decl)
 		}
 	}
-	return top, methods
+	return out
 }
 
 // sizes are packages that may have more than 40 exported names, with the reason.
@@ -357,10 +377,10 @@ func TestPackageSize(t *testing.T) {
 		if !public(folder) {
 			continue
 		}
-		top, _ := exported(t, p)
-		t.Logf("%s: %d exported names", folder, len(top))
-		if len(top) > 40 && sizes[folder] == "" {
-			t.Errorf("%s has %d exported names: past 40 it is two packages", folder, len(top))
+		n := len(exported(t, p).top)
+		t.Logf("%s: %d exported names", folder, n)
+		if n > 40 && sizes[folder] == "" {
+			t.Errorf("%s has %d exported names: past 40 it is two packages", folder, n)
 		}
 	}
 }
@@ -382,15 +402,19 @@ func TestExamples(t *testing.T) {
 		if !public(folder) {
 			continue
 		}
-		top, methods := exported(t, p)
-		for _, n := range top {
-			if !uses[p.Name+"."+n] {
+		x := exported(t, p)
+		used := func(name string) bool {
+			return strings.HasPrefix(name, ".") && uses[name] || uses[p.Name+"."+name]
+		}
+		for _, n := range x.top {
+			// A type is shown by what makes a value of it.
+			if !used(n) && !slices.ContainsFunc(x.makers[n], used) {
 				t.Errorf("%s.%s is in no example", folder, n)
 			}
 		}
-		for _, m := range methods {
+		for _, m := range x.methods {
 			_, name, _ := strings.Cut(m, ".")
-			if !uses["."+name] && !slices.Contains(shown, name) {
+			if !used("."+name) && !slices.Contains(shown, name) {
 				t.Errorf("%s.%s is in no example", folder, m)
 			}
 		}
