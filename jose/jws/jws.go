@@ -216,8 +216,9 @@ func printable(s string) bool {
 }
 
 // SignDetached returns the compact form with its middle part empty, and signs what
-// it reads from payload up to its end. Only Ed25519 needs the whole of it in
-// memory; every other algorithm streams.
+// it reads from payload up to its end. Ed25519 and the algorithms of extensions
+// need the whole of it in memory, encoded no more than 64 MiB; every other
+// algorithm streams.
 func SignDetached(ctx context.Context, key jwk.Signer, h Header, payload io.Reader) (string, error) {
 	h, _, encoded, err := h.encode(key)
 	if err != nil {

@@ -476,6 +476,10 @@ func TestDetached(t *testing.T) {
 	if err != nil || m.Signatures[0].Key != key {
 		t.Error(m, err)
 	}
+	m, err = jws.VerifyDetached(ctx, jwk.Set{key, secretKey(t, "twin")}, h+".."+s, strings.NewReader("hello"), jws.Options{})
+	if err != nil || m.Signatures[0].Key != key {
+		t.Error(m, err)
+	}
 	_, err = jws.VerifyDetached(ctx, jwk.Set{other, other}, h+".."+s, strings.NewReader("hello"), jws.Options{})
 	wantCode(t, err, "sig.invalid")
 	if _, err := jws.VerifyDetached(ctx, jwk.Set{other, key}, h+".."+s, iotest.ErrReader(broken), jws.Options{}); !errors.Is(err, broken) {

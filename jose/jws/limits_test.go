@@ -2,11 +2,13 @@ package jws_test
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jws"
 )
@@ -105,6 +107,43 @@ func TestRaisedLimits(t *testing.T) {
 	wantCode(t, err, "token.too_large")
 	_, err = jws.VerifyJSON(ctx, jwk.Set{key}, doc, jws.Options{MaxHeader: 8})
 	wantCode(t, err, "token.too_large")
+}
+
+// endless has n bytes.
+func endless(n int64) io.Reader { return io.LimitReader(zeros{}, n) }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestDetachedLimit: what is not hashed in passing must fit into memory, and says so.
+func TestDetachedLimit(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it takes long and shows nothing of races")
+	}
+	ctx := context.Background()
+	key := generate(t, jwa.Ed25519)
+	h := jws.Header{Unencoded: true}
+	_, err := jws.SignDetached(ctx, key, h, endless(65<<20))
+	wantCode(t, err, "key.limit")
+	token, err := jws.SignDetached(ctx, key, h, endless(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = jws.VerifyDetached(ctx, jwk.Set{key.Public()}, token, endless(65<<20), jws.Options{})
+	wantCode(t, err, "key.limit")
+
+	hashed := generate(t, jwa.ES256)
+	token, err = jws.SignDetached(ctx, hashed, h, endless(65<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := allocated(func() {
+		_, err = jws.VerifyDetached(ctx, jwk.Set{hashed.Public()}, token, endless(65<<20), jws.Options{})
+	})
+	if err != nil || made > 1<<20 {
+		t.Error(err, made)
+	}
 }
 
 func TestAllocations(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/jwk"
 )
 
@@ -79,12 +80,20 @@ func stream(ctx context.Context, entries []entry, payload io.Reader, unencoded b
 		}
 	}
 	results, err := fanOut(ctx, payload, jobs)
+	if err != nil {
+		return err
+	}
 	for i, t := range tries {
-		if err == nil && results[i] == nil && t.e.Err != nil {
+		switch {
+		case t.e.Key != nil:
+		case results[i] == nil:
 			t.e.Key, t.e.Err = t.k, nil
+		case fault.CodeOf(results[i]) != errSignature.Code():
+			// The key could not take the payload, which is no fault of the signature.
+			t.e.Err = errSignature.Wrap(results[i])
 		}
 	}
-	return err
+	return nil
 }
 
 // fanOut gives every job the whole of one stream, and returns what each of them
