@@ -123,7 +123,7 @@ func store(u uint64, size uintptr, q ptr) {
 	}
 }
 
-func (p *parser) null(i int) bool { return p.at(i) == 'n' && p.has(i, "null") }
+func (p *parser) null(i int) bool { return p.has(i, "null") }
 
 // structure reads the object at i into the fields of o at base.
 func (p *parser) structure(i int, o *object, base ptr) int {
@@ -288,9 +288,6 @@ func (p *parser) other(i, start int, f *field, base ptr, m *reflect.Value, name 
 
 func (p *parser) anyEntry(i, start int, m map[string]any, name string) int {
 	v, j := p.any(i)
-	if j < 0 {
-		return -1
-	}
 	n := len(m)
 	m[name] = v
 	if len(m) == n {
@@ -315,9 +312,6 @@ func (p *parser) rawEntry(i, start int, m map[string]json.RawMessage, name strin
 func (p *parser) entry(i, start int, pl *plan, m reflect.Value, name string) int {
 	v := reflect.New(pl.elem.typ)
 	j := p.value(i, pl.elem, v.UnsafePointer())
-	if j < 0 {
-		return -1
-	}
 	n := m.Len()
 	m.SetMapIndex(reflect.ValueOf(name).Convert(pl.typ.Key()), v.Elem())
 	if m.Len() == n {
@@ -548,9 +542,6 @@ func (p *parser) base64(i int, to *[]byte) int {
 	}
 	var s string
 	j := p.text(i, &s)
-	if j < 0 {
-		return -1
-	}
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil || bytes.ContainsAny(alias.Bytes(s), "\r\n") {
 		return p.fail(i, errType)
@@ -567,7 +558,7 @@ func (p *parser) quoted(i int, pl *plan, q ptr) int {
 		return -1
 	}
 	inner := parser{data: alias.Bytes(s), number: p.number}
-	if k := inner.value(0, pl, q); k < 0 || k < len(s) {
+	if inner.value(0, pl, q) < len(s) {
 		rule := errType
 		if inner.err != nil && inner.err.rule == errNumber {
 			rule = errNumber

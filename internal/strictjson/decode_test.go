@@ -356,6 +356,9 @@ type (
 		Left
 		Other
 	}
+	RightToo struct {
+		B string `json:"A"`
+	}
 	Other struct{ A string }
 )
 
@@ -367,6 +370,14 @@ func TestEmbedding(t *testing.T) {
 	want(t, `{"base":{"a":"1"},"X":2,"-":3,"Skip":4,"inner2":5}`, Renamed{Base: Base{A: "1"}, inner: inner{2}, Dash: 3})
 	want(t, `{"A":"1"}`, Tagged{Right: Right{"1"}})
 	want(t, `{"A":"1"}`, Both{})
+	// Two fields with the tag cancel each other out, which go vet knows as well.
+	twice := reflect.New(reflect.StructOf([]reflect.StructField{
+		{Name: "Right", Type: reflect.TypeFor[Right](), Anonymous: true},
+		{Name: "RightToo", Type: reflect.TypeFor[RightToo](), Anonymous: true},
+	}))
+	if err := strictjson.Unmarshal([]byte(`{"A":"1"}`), twice.Interface(), strictjson.Limits{}); err != nil || !twice.Elem().IsZero() {
+		t.Errorf("into two fields of one tag: %+v, %v", twice.Elem(), err)
+	}
 	want(t, `{"x":1}`, Self{})
 	for _, doc := range []string{`{"a":"1","b":"2","C":"3"}`, `{"a":"1"}`, `{}`} {
 		ours, code := decode[Deep](doc)
@@ -498,6 +509,19 @@ type mapWithMethods map[string]int
 func (*mapWithMethods) UnmarshalJSON([]byte) error  { return nil }
 func (mapWithMethods) MarshalJSON() ([]byte, error) { return []byte("{}"), nil }
 
+type withText struct{ A int }
+
+func (*withText) UnmarshalText([]byte) error  { return nil }
+func (withText) MarshalText() ([]byte, error) { return nil, nil }
+
+type keyToText string
+
+func (keyToText) MarshalText() ([]byte, error) { return nil, nil }
+
+type keyFromText string
+
+func (*keyFromText) UnmarshalText([]byte) error { return nil }
+
 type textKey string
 
 func (*textKey) UnmarshalText([]byte) error  { return nil }
@@ -524,7 +548,12 @@ func TestUnsupported(t *testing.T) {
 		}](),
 		"keys of integers":  both[map[int]string](),
 		"keys with methods": both[map[textKey]string](),
-		"two inline maps":   both[inlineTwo](),
+		"keys to text":      both[map[keyToText]string](),
+		"keys from text":    both[map[keyFromText]string](),
+		"inline with text": both[struct {
+			S withText `json:",inline"`
+		}](),
+		"two inline maps": both[inlineTwo](),
 		"an inline string": both[struct {
 			S string `json:",inline"`
 		}](),
@@ -634,6 +663,7 @@ func TestMethods(t *testing.T) {
 	refused[textual](t, "json.type", `1`, `null`)
 	refused[textual](t, "json.surrogate", `"\ud800"`)
 	refused[failingText](t, "json.type", `"x"`)
+	refused[failingText](t, "json.syntax", `"x`)
 	refused[coded](t, "key.invalid", `1`)
 
 	err := strictjson.Unmarshal([]byte(`{"f":"secret"}`), &struct {

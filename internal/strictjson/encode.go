@@ -164,12 +164,9 @@ func appendStruct(b []byte, o *object, base ptr, depth int) ([]byte, error) {
 			continue
 		}
 		b = append(b, f.label...)
-		switch f.kind {
-		case kindString:
+		if f.kind == kindString { // most are
 			b, err = appendString(b, *at[string](q))
-		case kindUnix:
-			b, err = appendDate(b, *at[time.Time](q))
-		default:
+		} else {
 			b, err = appendValue(b, f.plan, q, depth-1)
 		}
 		if err != nil {
@@ -217,7 +214,7 @@ func (f *field) omitted(q ptr) bool {
 	case omitTime:
 		return at[time.Time](q).IsZero()
 	case omitEmptyMap:
-		return *at[ptr](q) == nil || valueAt(f.plan.typ, q).Len() == 0
+		return valueAt(f.plan.typ, q).Len() == 0
 	case omitMethod:
 		v := valueAt(f.plan.typ, q)
 		if k := v.Kind(); (k == reflect.Pointer || k == reflect.Interface) && v.IsNil() {

@@ -169,9 +169,7 @@ func (b *planner) plan(t reflect.Type) (*plan, error) {
 	p := &plan{typ: t, size: t.Size()}
 	b.known[t] = p // before its elements: types may be recursive
 	var err error
-	if p.kind, err = b.kind(t); err != nil {
-		return nil, err
-	}
+	p.kind, err = b.kind(t) // kindBool, which holds nothing, beside an error
 	switch p.kind {
 	case kindStruct:
 		p.object, err = b.object(t)

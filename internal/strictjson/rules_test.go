@@ -206,6 +206,8 @@ func TestRefused(t *testing.T) {
 		{"no comma in an object", "json.syntax", `{"a":1 "b":2}`},
 		{"no colon", "json.syntax", `{"a" 1}`},
 		{"no value", "json.syntax", `{"a":}`},
+		{"another sign for the colon", "json.syntax", `{"a"=1}`},
+		{"no first quote of a name", "json.syntax", `{a":1}`},
 		{"name only", "json.syntax", `{"a"}`},
 		{"name without quotes", "json.syntax", `{a:1}`},
 		{"name that is a number", "json.syntax", `{1:1}`},
@@ -330,6 +332,10 @@ func TestRefusedInStructs(t *testing.T) {
 		{"json.syntax", `{"b":true,}`},
 		{"json.syntax", `{"b":true,s:1}`},
 		{"json.syntax", `{"b" true}`},
+		{"json.syntax", `{"b"=true}`},
+		{"json.syntax", `{"unknown"=true}`},
+		{"json.syntax", `{unknown":true}`},
+		{"json.syntax", `{"b":true,unknown":true}`},
 		{"json.syntax", `{"b"x:true}`},
 		{"json.syntax", `{"b":true`},
 		{"json.syntax", `{"b":true]`},
@@ -411,6 +417,19 @@ func TestErrorTellsWhere(t *testing.T) {
 		e, ok := errors.AsType[*strictjson.Error](err)
 		if !ok || e.Error() != c.text || e.Offset != c.offset || e.Member != c.member || e.Spec() == "" {
 			t.Errorf("%s: %v, want %s", c.doc, err, c.text)
+		}
+	}
+}
+
+func TestOffsets(t *testing.T) {
+	for doc, offset := range map[string]int{
+		`{"a" 1}`: 5, `{"a":[1,}`: 8, `{"a":1,}`: 7, `{"a":1`: 6, `["a`: 3, `[1e]`: 3, `[1.]`: 3, `[tru]`: 1, "\"\xff\"": 1, `"a\q"`: 2, `"\ud800"`: 1, ``: 0,
+	} {
+		for name, v := range map[string]any{"any": new(any), "raw": new(json.RawMessage)} {
+			err := strictjson.Unmarshal([]byte(doc), v, strictjson.Limits{})
+			if e, ok := errors.AsType[*strictjson.Error](err); !ok || e.Offset != offset {
+				t.Errorf("%q into %s: %v, want offset %d", doc, name, err, offset)
+			}
 		}
 	}
 }

@@ -328,22 +328,6 @@ func special(w uint64) uint64 {
 // and whether there are escapes in it.
 func (p *parser) str(i int) (end int, escaped bool) {
 	d := p.data
-	for i+8 <= len(d) {
-		if m := special(load(d, i)); m != 0 {
-			i += bits.TrailingZeros64(m) >> 3
-			if d[i] == '"' {
-				return i, false
-			}
-			break
-		}
-		i += 8
-	}
-	return p.longStr(i)
-}
-
-// longStr is str where the string has more than ASCII, or ends near the document's end.
-func (p *parser) longStr(i int) (end int, escaped bool) {
-	d := p.data
 	for {
 		for i+8 <= len(d) {
 			if m := special(load(d, i)); m != 0 {
@@ -365,7 +349,7 @@ func (p *parser) longStr(i int) (end int, escaped bool) {
 			}
 		case c < ' ':
 			return p.fail(i, errSyntax), false
-		case c < utf8.RuneSelf:
+		case c < utf8.RuneSelf: // among the last seven bytes of the document
 			i++
 		default:
 			for i < len(d) && d[i] >= utf8.RuneSelf {
