@@ -261,9 +261,19 @@ var checks = map[string]func(*testing.T){
 			t.Fatal(err)
 		}
 		for _, c := range []struct{ n, b, code string }{
-			{"9223372036854775807", "255", ""}, {"-9223372036854775808", "0", ""}, {"9007199254740993", "1", ""}, {"1.0", "1E2", ""},
-			{"9223372036854775808", "0", "json.number"}, {"1.5", "0", "json.number"}, {"1e30", "0", "json.number"}, {"1e-1", "0", "json.number"},
-			{"0", "256", "json.number"}, {"0", "-1", "json.number"}, {`"1"`, "0", "json.type"}, {"null", "0", "json.type"}, {"true", "0", "json.type"},
+			{"9223372036854775807", "255", ""},
+			{"-9223372036854775808", "0", ""},
+			{"9007199254740993", "1", ""},
+			{"1.0", "1E2", ""},
+			{"9223372036854775808", "0", "json.number"},
+			{"1.5", "0", "json.number"},
+			{"1e30", "0", "json.number"},
+			{"1e-1", "0", "json.number"},
+			{"0", "256", "json.number"},
+			{"0", "-1", "json.number"},
+			{`"1"`, "0", "json.type"},
+			{"null", "0", "json.type"},
+			{"true", "0", "json.type"},
 		} {
 			raw, err := jwt.Sign(background, secret, jwt.Header{}, claims, map[string]json.RawMessage{"n": json.RawMessage(c.n), "b": json.RawMessage(c.b)})
 			if err != nil {

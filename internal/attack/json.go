@@ -36,8 +36,14 @@ func documents() []Case {
 
 	// A member under another spelling is another member, and the right one is missing.
 	for _, c := range []struct{ id, from, to, want string }{
-		{"D3", "exp", "EXP", "exp.missing"}, {"D3", "exp", "Exp", "exp.missing"}, {"D3", "iss", "ISS", "iss.missing"}, {"D3", "aud", "Aud", "aud.missing"},
-		{"D4", "iss", "iſſ", "iss.missing"}, {"D4", "iss", "ıss", "iss.missing"}, {"D4", "exp", "exp ", "exp.missing"}, {"D4", "exp", `exp\u0000`, "exp.missing"},
+		{"D3", "exp", "EXP", "exp.missing"},
+		{"D3", "exp", "Exp", "exp.missing"},
+		{"D3", "iss", "ISS", "iss.missing"},
+		{"D3", "aud", "Aud", "aud.missing"},
+		{"D4", "iss", "iſſ", "iss.missing"},
+		{"D4", "iss", "ıss", "iss.missing"},
+		{"D4", "exp", "exp ", "exp.missing"},
+		{"D4", "exp", `exp\u0000`, "exp.missing"},
 	} {
 		inClaims(c.id, "claim_"+strings.Map(wordOnly, c.to), claims(c.from, "-", c.to, value(c.from)), c.want)
 	}

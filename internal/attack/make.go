@@ -51,8 +51,12 @@ func must[T any](v T, err error) T {
 // value; the value "-" takes the member out.
 func claims(edits ...string) string {
 	members := [][2]string{
-		{"iss", `"` + Issuer + `"`}, {"sub", `"alice"`}, {"aud", `"` + Audience + `"`},
-		{"exp", fmt.Sprint(Unix + 3600)}, {"iat", fmt.Sprint(Unix)}, {"jti", `"n-0S6"`},
+		{"iss", `"` + Issuer + `"`},
+		{"sub", `"alice"`},
+		{"aud", `"` + Audience + `"`},
+		{"exp", fmt.Sprint(Unix + 3600)},
+		{"iat", fmt.Sprint(Unix)},
+		{"jti", `"n-0S6"`},
 	}
 	for i := 0; i < len(edits); i += 2 {
 		at := slices.IndexFunc(members, func(m [2]string) bool { return m[0] == edits[i] })
@@ -331,7 +335,6 @@ var (
 	edOther   = edKey("Ed25519 of a stranger")
 	es256     = es(p256, crypto.SHA256)
 	es384     = es(p384, crypto.SHA384)
-	es512     = es(p521, crypto.SHA512)
 )
 
 func esKey() Key { return one(ecJWK(p256, "alg", "ES256")) }

@@ -16,8 +16,12 @@ func weakKeys() []Case {
 		h   crypto.Hash
 		n   int
 	}{
-		{"HS256", crypto.SHA256, 31}, {"HS256", crypto.SHA256, 6}, {"HS256", crypto.SHA256, 1},
-		{"HS384", crypto.SHA384, 47}, {"HS512", crypto.SHA512, 63}, {"HS512", crypto.SHA512, 32},
+		{"HS256", crypto.SHA256, 31},
+		{"HS256", crypto.SHA256, 6},
+		{"HS256", crypto.SHA256, 1},
+		{"HS384", crypto.SHA384, 47},
+		{"HS512", crypto.SHA512, 63},
+		{"HS512", crypto.SHA512, 32},
 	} {
 		short, header := seed("short", s.n), `{"alg":"`+s.alg+`"}`
 		long := seed("short", s.h.Size())
