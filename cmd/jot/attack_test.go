@@ -18,6 +18,7 @@ import (
 // attackSetup and attackLine are what internal/attack/dump of the library's module
 // writes; this module may not import it.
 type attackSetup struct {
+	Form                  string
 	Token, Key, Kind, Alg string
 	Policy                struct {
 		Issuers, Audiences []string
@@ -34,8 +35,11 @@ type attackLine struct {
 	Attack, Control attackSetup
 }
 
-// arguments is the command that verifies s.
+// arguments is the command that verifies s, or signs with it.
 func (s attackSetup) arguments(folder string) []string {
+	if s.Form == "private" {
+		return []string{"sign", "--key", filepath.Join(folder, s.Key), "--iss", "https://as.example", "--exp", "1h"}
+	}
 	args := []string{"verify", "@" + filepath.Join(folder, s.Token), "--json", "--now", time.Unix(s.Policy.Now, 0).UTC().Format(time.RFC3339)}
 	key := filepath.Join(folder, s.Key)
 	switch s.Kind {
@@ -125,7 +129,7 @@ func TestAttack(t *testing.T) {
 		}
 		if _, ok := controls[name]; !ok {
 			out, talk, exit := command(t, s)
-			if exit != exitOK || !strings.Contains(out, `"verified":true`) {
+			if exit != exitOK || s.Form != "private" && !strings.Contains(out, `"verified":true`) {
 				controls[name] = talk + out
 			} else {
 				controls[name] = ""

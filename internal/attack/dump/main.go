@@ -16,6 +16,7 @@ import (
 
 // setup is one token with what it is verified by; files are relative to the folder.
 type setup struct {
+	Form       attack.Form
 	Token, Key string
 	Kind       attack.Kind
 	Alg        string
@@ -24,7 +25,6 @@ type setup struct {
 
 type line struct {
 	Title, NoCLI    string
-	Form            attack.Form
 	Want            []string
 	Attack, Control setup
 }
@@ -47,16 +47,20 @@ func main() {
 func dump(folder, fetch string) error {
 	out := json.NewEncoder(os.Stdout)
 	for i, c := range attack.Cases(fetch) {
-		l := line{Title: c.Title(), NoCLI: c.NoCLI, Form: c.Form, Want: c.Want}
-		if c.Form != attack.JWT && l.NoCLI == "" {
+		l := line{Title: c.Title(), NoCLI: c.NoCLI, Want: c.Want}
+		if c.Form == attack.JSON && l.NoCLI == "" {
 			l.NoCLI = "the command verifies compact tokens"
 		}
 		if l.NoCLI == "" {
+			token, control := "", "" // of a key to sign with there is none
+			if c.Form != attack.Private {
+				token, control = c.Token(), c.Control()
+			}
 			var err error
-			if l.Attack, err = write(folder, fmt.Sprintf("%d-attack", i), c.Token(), c.Key, c.Policy); err != nil {
+			if l.Attack, err = write(folder, fmt.Sprintf("%d-attack", i), token, c.Form, c.Key, c.Policy); err != nil {
 				return err
 			}
-			if l.Control, err = write(folder, fmt.Sprintf("%d-control", i), c.Control(), c.ControlKey, c.ControlPolicy); err != nil {
+			if l.Control, err = write(folder, fmt.Sprintf("%d-control", i), control, c.Form, c.ControlKey, c.ControlPolicy); err != nil {
 				return err
 			}
 		}
@@ -67,8 +71,8 @@ func dump(folder, fetch string) error {
 	return nil
 }
 
-func write(folder, name, token string, key attack.Key, p attack.Policy) (setup, error) {
-	s := setup{Token: name + ".token", Key: name + ".key", Kind: key.Kind, Alg: key.Alg, Policy: p}
+func write(folder, name, token string, form attack.Form, key attack.Key, p attack.Policy) (setup, error) {
+	s := setup{Form: form, Token: name + ".token", Key: name + ".key", Kind: key.Kind, Alg: key.Alg, Policy: p}
 	if err := os.WriteFile(filepath.Join(folder, s.Token), []byte(token), 0o600); err != nil {
 		return s, err
 	}
