@@ -13,11 +13,11 @@ import (
 )
 
 // check holds claims that could be read to the policy and returns every refusal.
-func (v *Verifier[C]) check(t *Token[C], now time.Time) (errs []error) {
+func (v *Verifier[C]) check(t *Token[C], now time.Time) (refusals []*ClaimError) {
 	p, r := &v.policy, &t.Registered
 	refuse := func(f *fault.Error, claim, got, want string) *ClaimError {
 		e := claimError(f, claim, got, want)
-		errs = append(errs, e)
+		refusals = append(refusals, e)
 		return e
 	}
 
@@ -89,41 +89,33 @@ func (v *Verifier[C]) check(t *Token[C], now time.Time) (errs []error) {
 	if p.Replay != nil && r.ID == "" {
 		refuse(errJtiMissing, "jti", "", "an identifier")
 	}
-	return append(errs, v.checkRequired(t, errs)...)
+	for _, name := range p.Required {
+		if v.absent(t, name) && !refused(refusals, name) {
+			refuse(missing(name), name, "", "the claim")
+		}
+	}
+	return refusals
 }
 
-// checkRequired refuses each claim that the policy requires, that is absent, and that is not refused already.
-func (v *Verifier[C]) checkRequired(t *Token[C], before []error) (errs []error) {
-	r := &t.Registered
-	for _, name := range v.policy.Required {
-		if slices.Contains(registered, name) && r.lacks(name) && !refused(before, name) {
-			errs = append(errs, claimError(missing(name), name, "", "the claim"))
-		}
+// absent reports whether the claim called name is not there, or says that it has no value.
+func (v *Verifier[C]) absent(t *Token[C], name string) bool {
+	if slices.Contains(registered, name) {
+		return t.lacks(name)
 	}
-	if len(v.extra) == 0 {
-		return errs
-	}
-	absent := slices.Clone(v.extra)
-	_ = strictjson.Object(t.payload, v.limits, func(name string, raw []byte) error {
-		// null says that there is no value.
-		if string(raw) != "null" {
-			absent = slices.DeleteFunc(absent, func(s string) bool { return s == name })
-		}
-		return nil
-	})
-	for _, name := range absent {
-		if !refused(before, name) {
-			errs = append(errs, claimError(errMissing, name, "", "the claim"))
-		}
+	raw := member(t.payload, name, v.limits)
+	return raw == nil || string(raw) == "null"
+}
+
+func refused(refusals []*ClaimError, claim string) bool {
+	return slices.ContainsFunc(refusals, func(e *ClaimError) bool { return e.Claim == claim })
+}
+
+func errorsOf(refusals []*ClaimError) []error {
+	errs := make([]error, len(refusals))
+	for i, e := range refusals {
+		errs[i] = e
 	}
 	return errs
-}
-
-func refused(errs []error, claim string) bool {
-	return slices.ContainsFunc(errs, func(err error) bool {
-		e, ok := err.(*ClaimError)
-		return ok && e.Claim == claim
-	})
 }
 
 // missing returns the refusal for a registered claim that is absent.
@@ -154,17 +146,14 @@ func (v *Verifier[C]) deadline(r *Registered) time.Time {
 // diagnose turns the decoder's refusal of a verified payload into refusals of claims. It
 // tries each member alone, and holds those that can be read to the policy.
 func (v *Verifier[C]) diagnose(payload []byte, cause error, now time.Time) []error {
-	var errs []error
+	var refusals []*ClaimError
 	good := []byte{'{'}
 	err := strictjson.Object(payload, v.limits, func(name string, raw []byte) error {
-		quoted, err := json.Marshal(name)
-		if err != nil {
-			return err
-		}
+		quoted, _ := json.Marshal(name) // a string always has JSON
 		member := append(append(quoted, ':'), raw...)
 		alone := slices.Concat([]byte{'{'}, member, []byte{'}'})
 		if err := v.decoder.Decode(alone, new(Token[C]), v.limits); err != nil {
-			errs = append(errs, unreadable(name, raw, err))
+			refusals = append(refusals, unreadable(name, raw, err))
 			return nil
 		}
 		if len(good) > 1 {
@@ -173,23 +162,21 @@ func (v *Verifier[C]) diagnose(payload []byte, cause error, now time.Time) []err
 		good = append(good, member...)
 		return nil
 	})
-	if err != nil || len(errs) == 0 {
+	if err != nil || refusals == nil {
 		return []error{errClaims.Wrap(cause)}
 	}
 	t := &Token[C]{payload: append(good, '}')}
-	if err := v.decoder.Decode(t.payload, t, v.limits); err != nil {
-		return errs
-	}
-	for _, err := range v.check(t, now) {
-		if e, ok := err.(*ClaimError); !ok || !refused(errs, e.Claim) {
-			errs = append(errs, err)
+	_ = v.decoder.Decode(t.payload, t, v.limits) // each member has been read before
+	for _, e := range v.check(t, now) {
+		if !refused(refusals, e.Claim) {
+			refusals = append(refusals, e)
 		}
 	}
-	return errs
+	return errorsOf(refusals)
 }
 
 // unreadable is the refusal of one member.
-func unreadable(name string, raw []byte, cause error) error {
+func unreadable(name string, raw []byte, cause error) *ClaimError {
 	f := errClaims
 	if c, ok := errors.AsType[*fault.Error](cause); ok {
 		f = errClaims.Wrap(c)

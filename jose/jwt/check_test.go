@@ -210,6 +210,9 @@ func TestClaimError(t *testing.T) {
 	if got := (&ClaimError{Claim: "a\x1b[2J\u202e", Code: "x"}).Error(); got != `x: "a\x1b[2J\u202e"` {
 		t.Errorf("%s", got)
 	}
+	if got := (&ClaimError{Claim: "a\xff", Code: "x"}).Error(); got != `x: "a\xff"` {
+		t.Errorf("%s", got)
+	}
 	_, err = hs(t, nil).Verify(ctx, spoil(forge(plain, good)))
 	if err.Error() != "token refused: sig.invalid: the signature does not verify" {
 		t.Errorf("%s", err)

@@ -3,6 +3,7 @@ package jwt
 import (
 	"encoding/json"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jotsuite/jot/internal/strictjson"
@@ -80,13 +81,23 @@ type wireDate struct {
 	V time.Time `json:"v,format:unix"`
 }
 
-// MarshalJSON writes the seconds since the epoch.
+var dateEncoder = encoderOf[wireDate]()
+
+// encoderOf makes the encoder of a type of this package, when it is first used.
+func encoderOf[T any]() func() *strictjson.Encoder[T] {
+	return sync.OnceValue(func() *strictjson.Encoder[T] {
+		e, err := strictjson.NewEncoder[T]()
+		if err != nil {
+			panic(err) // a bug in the type
+		}
+		return e
+	})
+}
+
+// MarshalJSON writes the seconds since the epoch. It fails for a time that no reader
+// would take.
 func (d NumericDate) MarshalJSON() ([]byte, error) {
-	e, err := strictjson.NewEncoder[wireDate]()
-	if err != nil {
-		return nil, err
-	}
-	b, err := e.Append(nil, &wireDate{d.Time})
+	b, err := dateEncoder().Append(nil, &wireDate{d.Time})
 	if err != nil {
 		return nil, err
 	}

@@ -87,9 +87,6 @@ func planOf[C any]() (*plan[C], error) {
 	if p, ok := plans.Load(t); ok {
 		return p.(*plan[C]), nil
 	}
-	if err := checkClaims[C](); err != nil {
-		return nil, err
-	}
 	claims, err := strictjson.NewEncoder[signed[C]]()
 	if err != nil {
 		return nil, planError(err)
@@ -116,10 +113,7 @@ type plainHeader struct {
 	ContentType string `json:"cty,omitempty"`
 }
 
-var plainEncoder = sync.OnceValue(func() *strictjson.Encoder[plainHeader] {
-	e, _ := strictjson.NewEncoder[plainHeader]() // a struct of strings always has a plan
-	return e
-})
+var plainEncoder = encoderOf[plainHeader]()
 
 func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *plan[C]) (string, error) {
 	var err error

@@ -2,8 +2,6 @@ package jwt
 
 import (
 	"context"
-	"encoding"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -24,7 +22,6 @@ type Verifier[C any] struct {
 	options jws.Options
 	limits  strictjson.Limits
 	decoder *strictjson.Decoder[Token[C]]
-	extra   []string // what Policy.Required names beyond the registered claims
 
 	source  jwk.Source
 	static  bool // source is a jwk.Set: what it answers never changes
@@ -40,9 +37,6 @@ type Verifier[C any] struct {
 func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
 	p, err := p.normalize()
 	if err != nil {
-		return nil, err
-	}
-	if err := checkClaims[C](); err != nil {
 		return nil, err
 	}
 	decoder, err := strictjson.NewDecoder[Token[C]]()
@@ -66,25 +60,10 @@ func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
 		}
 		v.source, v.static = indexSet(set), true
 	}
-	for _, name := range p.Required {
-		if !slices.Contains(registered, name) {
-			v.extra = append(v.extra, name)
-		}
-	}
 	if p.CacheSize > 0 {
 		v.tokens = newTokenCache(p.CacheSize)
 	}
 	return v, nil
-}
-
-// checkClaims refuses a C with methods for JSON: its members are merged with the registered
-// claims, so they would not be called. Methods of its fields are.
-func checkClaims[C any]() error {
-	switch any(new(C)).(type) {
-	case json.Marshaler, json.Unmarshaler, encoding.TextMarshaler, encoding.TextUnmarshaler:
-		return errPolicy.With("the type of the claims has JSON or text methods of its own")
-	}
-	return nil
 }
 
 // planError tells a caller of NewVerifier or Sign what is wrong with the type of the claims.
@@ -268,8 +247,8 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 	if v.static {
 		return true
 	}
-	keys, err := e.header.Verifiers(ctx, v.source, e.selector, v.options)
-	return err == nil && slices.Contains(keys, e.key)
+	keys, _ := e.header.Verifiers(ctx, v.source, e.selector, v.options) // a failure comes with no keys
+	return slices.Contains(keys, e.key)
 }
 
 // accept reads the claims of a token whose signature has verified, and holds them to the policy.
@@ -284,8 +263,8 @@ func (v *Verifier[C]) accept(ctx context.Context, h *Header, key jwk.Verifier, p
 	if len(t.Audience) == 0 {
 		t.Audience = nil // absent, or empty
 	}
-	if errs := v.check(t, now); errs != nil {
-		return nil, &RejectError{errs}
+	if refusals := v.check(t, now); refusals != nil {
+		return nil, &RejectError{errorsOf(refusals)}
 	}
 	if v.policy.Selector != "" {
 		// What was read then was the first member of that name; the decoder has since seen that it is the only one.

@@ -314,8 +314,11 @@ func TestSelector(t *testing.T) {
 	}
 
 	// The first of two is what selects, so two are refused once the signature holds.
-	_, err = v.Verify(ctx, forge(plain, `{"iss":"https://as.example","iss":"https://as.example"}`))
+	_, err = v.Verify(ctx, forge(plain, `{"iss":"https://as.example","iss":"https://other.example"}`))
 	want(t, err, "json.duplicate")
+	if len(src.queries) != 1 || src.queries[0].Selector != issuer {
+		t.Errorf("queries %+v", src.queries)
+	}
 
 	secretIss := "https://not-to-be-printed.example"
 	src.queries = nil
