@@ -226,8 +226,12 @@ func vocabulary() string {
 	}
 	var b strings.Builder
 	for _, g := range []struct{ what, title string }{
-		{"claim", "claims"}, {"header", "headers"}, {"algorithm", "algorithms"},
-		{"kind", "kinds"}, {"error", "errors"}, {"exit code", "exit codes"},
+		{"claim", "claims"},
+		{"header", "headers"},
+		{"algorithm", "algorithms"},
+		{"kind", "kinds"},
+		{"error", "errors"},
+		{"exit code", "exit codes"},
 	} {
 		fmt.Fprintf(&b, "%s\n%s\n", g.title, wrap(strings.Join(groups[g.what], " "), 78, "  "))
 	}

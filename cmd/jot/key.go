@@ -210,13 +210,13 @@ func (c *keyConvertCmd) Run(a *app) error {
 		write = j.MarshalDER
 	}
 	raw, err := write()
-	if err != nil {
-		return keyFailure(exitNoKey, c.File, err)
-	}
-	if c.To == "jwk" {
+	switch {
+	case err != nil:
+		err = keyFailure(exitNoKey, c.File, err)
+	case c.To == "jwk":
 		raw = []byte(pretty(raw, "") + "\n")
 	}
-	return c.write(a, raw, nil)
+	return c.write(a, raw, err)
 }
 
 type keyInspectCmd struct {

@@ -199,16 +199,26 @@ func TestSeedsVerify(t *testing.T) {
 		{"secretkey", seedWikipedia, "jwt", func(t *testing.T, _ seen) []string {
 			return []string{"--secret-file", file(t, []byte("secretkey")), "--allow-weak-key"}
 		}, append(anyone, "--optional-exp", "--now", "2015-02-01T08:35:00Z")},
-		{"ID token", seedArticle, "id-token", nil,
-			[]string{"--key", "testdata/keys/oidc-core-a7.json", "--iss", "https://server.example.com", "--aud", "s6BhdRkqt3", "--now", "2011-07-21T20:50:00Z"}},
-		{"request object", seedArticle, "request-object", nil,
-			[]string{"--key", "testdata/keys/rfc9101.json", "--iss", "s6BhdRkqt3", "--aud", "https://server.example.com", "--optional-exp"}},
-		{"CIBA request", seedArticle, "ciba-request", nil,
-			[]string{"--key", "testdata/keys/ciba.json", "--iss", "s6BhdRkqt3", "--aud", "https://server.example.com", "--now", "2018-09-24T20:10:00Z"}},
-		{"CIBA login hint token", seedArticle, "login-hint-token", nil,
-			append([]string{"--key", "testdata/keys/ciba.json", "--optional-exp"}, anyone...)},
-		{"CIBA client assertion", seedArticle, "client-assertion", nil,
-			[]string{"--key", "testdata/keys/ciba.json", "--iss", "s6BhdRkqt3", "--aud", "https://server.example.com", "--now", "2018-09-24T20:05:00Z"}},
+		{
+			"ID token", seedArticle, "id-token", nil,
+			[]string{"--key", "testdata/keys/oidc-core-a7.json", "--iss", "https://server.example.com", "--aud", "s6BhdRkqt3", "--now", "2011-07-21T20:50:00Z"},
+		},
+		{
+			"request object", seedArticle, "request-object", nil,
+			[]string{"--key", "testdata/keys/rfc9101.json", "--iss", "s6BhdRkqt3", "--aud", "https://server.example.com", "--optional-exp"},
+		},
+		{
+			"CIBA request", seedArticle, "ciba-request", nil,
+			[]string{"--key", "testdata/keys/ciba.json", "--iss", "s6BhdRkqt3", "--aud", "https://server.example.com", "--now", "2018-09-24T20:10:00Z"},
+		},
+		{
+			"CIBA login hint token", seedArticle, "login-hint-token", nil,
+			append([]string{"--key", "testdata/keys/ciba.json", "--optional-exp"}, anyone...),
+		},
+		{
+			"CIBA client assertion", seedArticle, "client-assertion", nil,
+			[]string{"--key", "testdata/keys/ciba.json", "--iss", "s6BhdRkqt3", "--aud", "https://server.example.com", "--now", "2018-09-24T20:05:00Z"},
+		},
 		{"DPoP proof", seedArticle, "dpop-proof", func(t *testing.T, s seen) []string {
 			return []string{"--key", file(t, member(t, s.Header, "jwk"))}
 		}, append(anyone, "--typ", "dpop+jwt", "--optional-exp", "--now", "2019-07-04T17:50:20Z")},
@@ -222,8 +232,10 @@ func TestSeedsVerify(t *testing.T) {
 			attestation := find(t, seedArticle, "client-attestation")
 			return []string{"--key", file(t, member(t, claims(t, attestation), "cnf", "jwk"))}
 		}, []string{"--iss", "track2_full", "--aud", "https://trial.authlete.net", "--typ", "oauth-client-attestation-pop+jwt", "--now", "2024-11-22T12:00:00Z"}},
-		{"SD-JWT VC", seedArticle, "sd-jwt-vc", nil,
-			[]string{"--key", "testdata/keys/sd-jwt.json", "--iss", "https://example.com/issuer", "--any-audience", "--typ", "dc+sd-jwt", "--now", "2025-01-01T00:00:00Z"}},
+		{
+			"SD-JWT VC", seedArticle, "sd-jwt-vc", nil,
+			[]string{"--key", "testdata/keys/sd-jwt.json", "--iss", "https://example.com/issuer", "--any-audience", "--typ", "dc+sd-jwt", "--now", "2025-01-01T00:00:00Z"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

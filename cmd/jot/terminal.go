@@ -89,9 +89,7 @@ func (t *terminal) line(v any) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err) // the types are this program's own, and what is raw in them is JSON
-	}
+	t.broken = errors.Join(t.broken, e.Encode(v))
 	t.data(visible(b.String()))
 }
 

@@ -142,6 +142,35 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+func TestStore(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if store(f, []byte("key")) == nil {
+		t.Error("a key that was not written")
+	}
+}
+
+func TestNoDuplicates(t *testing.T) {
+	for in, ok := range map[string]bool{
+		strings.Repeat("[", 100) + strings.Repeat("]", 100): true,
+		strings.Repeat("[", 102) + strings.Repeat("]", 102): false,
+		`{"a":1,"b":{"a":1}}`:                               true,
+		`{"a":1,"\u0061":1}`:                                false,
+		`[{"a":1},{"a":1}]`:                                 true,
+		`{"a":1`:                                            false,
+		`{"a":1}}`:                                          false,
+	} {
+		if err := noDuplicates([]byte(in)); (err == nil) != ok {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 func TestReasons(t *testing.T) {
 	if got := reasons(nil); got != nil {
 		t.Errorf("%v", got)
