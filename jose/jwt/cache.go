@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/jotsuite/jot/jose/jwk"
@@ -27,28 +28,35 @@ const (
 // has verified, so who has no key cannot displace anything: at most 64 entries of about 3 KiB.
 type headerCache struct {
 	seed  maphash.Seed
-	slots *[headerSlots]atomic.Pointer[headerEntry]
+	slots [headerSlots]atomic.Pointer[headerEntry]
+	last  atomic.Pointer[headerEntry] // the newest, which most often is the only one
 }
 
-func newHeaderCache() headerCache {
-	return headerCache{maphash.MakeSeed(), new([headerSlots]atomic.Pointer[headerEntry])}
-}
-
-func (c *headerCache) slot(encoded string) *atomic.Pointer[headerEntry] {
-	return &c.slots[maphash.String(c.seed, encoded)%headerSlots]
-}
-
-func (c *headerCache) get(encoded string) *headerEntry {
-	if len(encoded) > maxCachedHeader {
+// of returns the entry for the header that token begins with, or nil.
+func (c *headerCache) of(token string) *headerEntry {
+	if e := c.last.Load(); e != nil {
+		if n := len(e.encoded); n < len(token) && token[n] == '.' && token[:n] == e.encoded {
+			return e
+		}
+	}
+	n := strings.IndexByte(token, '.')
+	if n < 0 || n > maxCachedHeader {
 		return nil
 	}
-	if e := c.slot(encoded).Load(); e != nil && e.encoded == encoded {
+	if e := c.slot(token[:n]).Load(); e != nil && e.encoded == token[:n] {
 		return e
 	}
 	return nil
 }
 
-func (c *headerCache) put(e *headerEntry) { c.slot(e.encoded).Store(e) }
+func (c *headerCache) put(e *headerEntry) {
+	c.slot(e.encoded).Store(e)
+	c.last.Store(e)
+}
+
+func (c *headerCache) slot(encoded string) *atomic.Pointer[headerEntry] {
+	return &c.slots[maphash.String(c.seed, encoded)%headerSlots]
+}
 
 // tokenEntry is a token that has verified. Nothing of it is handed out: callers get copies.
 type tokenEntry struct {

@@ -96,17 +96,17 @@ func TestNothingUnverifiedIsCached(t *testing.T) {
 			t.Error("a refused token is kept")
 		}
 	}
-	if v.headers.get(encode(plain)) == nil {
+	if v.headers.of(encode(plain)+".") == nil {
 		t.Error("the header of a token with a good signature is not kept")
 	}
 	_, _ = v.Verify(ctx, spoil(forge(`{"alg":"HS256","x":1}`, good)))
-	if v.headers.get(encode(`{"alg":"HS256","x":1}`)) != nil {
+	if v.headers.of(encode(`{"alg":"HS256","x":1}`)+".") != nil {
 		t.Error("the header of a forgery is kept")
 	}
 	wide := `{"alg":"HS256","x":"` + strings.Repeat("x", 1024) + `"}`
 	_, err := v.Verify(ctx, forge(wide, good))
 	accept(t, err)
-	if v.headers.get(encode(wide)) != nil {
+	if v.headers.of(encode(wide)+".") != nil {
 		t.Error("a header over 1 KiB is kept")
 	}
 	long := forge(plain, with("x", `"`+strings.Repeat("x", maxCachedToken)+`"`))
@@ -249,7 +249,7 @@ func TestCachesCopyTheirStrings(t *testing.T) {
 		p, q := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(b)))
 		return p >= q && p < q+uintptr(len(b))
 	}
-	e, h := v.tokens.get(raw), v.headers.get(raw[:strings.IndexByte(raw, '.')])
+	e, h := v.tokens.get(raw), v.headers.of(raw)
 	payload := unsafe.String(unsafe.SliceData(tok.payload), len(tok.payload))
 	if inside(e.raw, request) || inside(h.encoded, request) || inside(e.selector, payload) ||
 		unsafe.SliceData(e.payload) == unsafe.SliceData(tok.payload) {
@@ -285,6 +285,19 @@ func TestHeaderCacheIsBounded(t *testing.T) {
 	}
 	_, err := v.Verify(ctx, forge(plain, good))
 	accept(t, err)
+	// The newest is found by its bytes, the others by their hash; neither by a part.
+	_, err = v.Verify(ctx, forge(`{"alg":"HS256","x":1}`, good))
+	accept(t, err)
+	for header, found := range map[string]bool{
+		plain: true, `{"alg":"HS256","x":1}`: true, `{"alg":"HS256","x":2,"y":1}`: false,
+	} {
+		if e := v.headers.of(encode(header) + ".e30.AA"); (e != nil) != found || e != nil && e.encoded != encode(header) {
+			t.Errorf("%s: %v", header, e)
+		}
+	}
+	if v.headers.of(encode(`{"alg":"HS256","x":1}`)) != nil || v.headers.of(encode(`{"alg":"HS256","x":1}`)+"A.") != nil || v.headers.of("") != nil {
+		t.Error("a part of a token is recognised")
+	}
 }
 
 func TestCachesConcurrently(t *testing.T) {

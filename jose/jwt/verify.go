@@ -3,6 +3,7 @@ package jwt
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ type Verifier[C any] struct {
 
 	source  jwk.Source
 	static  bool // source is a jwk.Set: what it answers never changes
-	headers headerCache
+	headers *headerCache
 	tokens  *tokenCache // nil without Policy.CacheSize
 }
 
@@ -49,7 +50,7 @@ func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
 		limits:  strictjson.Limits{Bytes: p.MaxSize, Depth: p.MaxDepth, Members: p.MaxMembers},
 		decoder: decoder,
 		source:  keys,
-		headers: newHeaderCache(),
+		headers: &headerCache{seed: maphash.MakeSeed()},
 	}
 	switch set := keys.(type) {
 	case nil:
@@ -150,14 +151,12 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 // open cuts the token and reads its header. A header that is recognised, because a
 // token with it has verified before, has passed here before, byte for byte.
 func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signature string, err error) {
-	if i := strings.IndexByte(raw, '.'); i > 0 {
-		if h = v.headers.get(raw[:i]); h != nil && h.keys != nil {
-			rest := raw[i+1:]
-			if j := strings.IndexByte(rest, '.'); j >= 0 {
-				// The alphabet of the other two parts is left to their decoder or, where the signature
-				// fails first, to v.reject: nobody outside can tell, since no key source is asked.
-				return h, raw[:i], rest[:j], rest[j+1:], nil
-			}
+	if h = v.headers.of(raw); h != nil && h.keys != nil {
+		n := len(h.encoded)
+		// The alphabet of the other two parts is left to their decoder or, where the signature
+		// fails first, to v.reject: nobody outside can tell, since no source of keys is asked.
+		if i := strings.IndexByte(raw[n+1:], '.'); i >= 0 {
+			return h, raw[:n], raw[n+1 : n+1+i], raw[n+1+i+1:], nil
 		}
 	}
 	encoded, payload, signature, err = compact.Split(raw, v.policy.MaxSize)
