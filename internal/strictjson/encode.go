@@ -164,12 +164,7 @@ func appendStruct(b []byte, o *object, base ptr, depth int) ([]byte, error) {
 			continue
 		}
 		b = append(b, f.label...)
-		if f.kind == kindString { // most are
-			b, err = appendString(b, *at[string](q))
-		} else {
-			b, err = appendValue(b, f.plan, q, depth-1)
-		}
-		if err != nil {
+		if b, err = appendValue(b, f.plan, q, depth-1); err != nil {
 			return b, err
 		}
 	}
@@ -434,6 +429,8 @@ func appendString(b []byte, s string) ([]byte, error) {
 				continue
 			}
 			i += bits.TrailingZeros64(m) >> 3
+		} else if len(d) >= 8 && special(load(d, len(d)-8)) == 0 {
+			break // the rest is among these eight
 		}
 		c := d[i]
 		switch {
