@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -314,9 +315,6 @@ func (w *wire) checkX5C(k *PublicKey) error {
 	if err != nil {
 		return err
 	}
-	if len(ders) == 0 {
-		return errInvalid.With("\"x5c\" is empty")
-	}
 	if k.pub != nil {
 		cert, err := x509.ParseCertificate(ders[0])
 		if err != nil {
@@ -361,7 +359,7 @@ func (w *wire) bindPrivate(c choice) (*PrivateKey, error) {
 		signer := local.(crypto.Signer)
 		k.local = signer
 		k.sign = func(_ context.Context, input []byte, opts crypto.SignerOpts) ([]byte, error) {
-			return signer.Sign(randReader, input, opts)
+			return signer.Sign(rand.Reader, input, opts)
 		}
 	} else {
 		if c.ext.Sign == nil {
@@ -440,19 +438,12 @@ func Generate(alg jwa.Algorithm, extensions ...Extension) (*PrivateKey, error) {
 			return nil, err
 		}
 		w = *read
-	case alg.Symmetric():
-		return nil, errAlgorithm.With(alg.Name() + " takes a secret: use GenerateSecret")
 	default:
 		key, err := newKey(alg)
 		if err != nil {
 			return nil, err
 		}
-		k, err := NewPrivateKey(alg, "", key)
-		if err != nil {
-			return nil, err
-		}
-		k.public.kid, err = k.JWK().Thumbprint(crypto.SHA256)
-		return k, err
+		describe(&w, key)
 	}
 	w.Alg = alg.Name()
 	kid, err := JWK{&w, ext}.Thumbprint(crypto.SHA256)
@@ -463,17 +454,19 @@ func Generate(alg jwa.Algorithm, extensions ...Extension) (*PrivateKey, error) {
 	return w.bindPrivate(choice{alg, ext})
 }
 
-func newKey(alg jwa.Algorithm) (crypto.Signer, error) {
+func newKey(alg jwa.Algorithm) (any, error) {
 	switch alg.KeyType() {
 	case "EC":
 		c, _ := curve(alg.Curve())
-		return ecdsa.GenerateKey(c, randReader)
+		return ecdsa.GenerateKey(c, rand.Reader)
 	case "RSA":
-		return rsa.GenerateKey(randReader, 3072)
-	default:
-		_, key, err := ed25519.GenerateKey(randReader)
-		return key, err
+		return rsa.GenerateKey(rand.Reader, 3072)
+	case "OKP":
+		seed := make([]byte, ed25519.SeedSize)
+		_, _ = rand.Read(seed) // which never fails
+		return ed25519.NewKeyFromSeed(seed), nil
 	}
+	return nil, errAlgorithm.With(alg.Name() + " takes a secret: use GenerateSecret")
 }
 
 // GenerateSecret makes a random secret as long as the hash, with a random kid: a
@@ -483,8 +476,6 @@ func GenerateSecret(alg jwa.Algorithm) (*SecretKey, error) {
 		return nil, errAlgorithm.With("the algorithm is not an HMAC")
 	}
 	var random [64 + 16]byte
-	if _, err := randReader.Read(random[:]); err != nil {
-		return nil, err
-	}
+	_, _ = rand.Read(random[:]) // which never fails
 	return NewSecretKey(alg, b64url.EncodeToString(random[64:]), random[:alg.Hash().Size()])
 }

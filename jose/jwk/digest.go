@@ -2,15 +2,11 @@ package jwk
 
 import (
 	"crypto"
-	"crypto/rand"
 	_ "crypto/sha256" // registers what the table of jwa names
 	_ "crypto/sha512"
 	"hash"
-	"io"
 	"sync"
 )
-
-var randReader io.Reader = rand.Reader
 
 // digester is a hash that is used again, so that verifying allocates nothing for
 // the digest.

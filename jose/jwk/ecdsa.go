@@ -42,11 +42,8 @@ func checkEC(k *ecdsa.PublicKey) error {
 	return nil
 }
 
-// verifyECDSA verifies r‖s (RFC 7518, Section 3.4) of size bytes each.
+// verifyECDSA verifies r‖s (RFC 7518, Section 3.4), which have size bytes each.
 func verifyECDSA(pub *ecdsa.PublicKey, size int, digest, signature []byte) bool {
-	if len(signature) != 2*size {
-		return false
-	}
 	buf := derPool.Get().(*[maxDER]byte)
 	defer derPool.Put(buf)
 	der := appendInteger(buf[:3], signature[:size])

@@ -263,7 +263,11 @@ func TestExtensionRefuses(t *testing.T) {
 		wantCode(t, generate(func() ([]byte, error) { return []byte("{"), nil }), "json.syntax")
 		wantCode(t, generate(func() ([]byte, error) { return []byte(`{"kty":"TOY"}`), nil }), "key.invalid")
 		wantCode(t, generate(func() ([]byte, error) { return []byte(`{"kty":"TOY","toy":"AA"}`), nil }), "key.invalid")
-		_, err := jwk.Generate(e.Algorithm)
+		mute := e
+		mute.Thumbprint = []string{"kty", "absent"}
+		_, err := jwk.Generate(e.Algorithm, mute)
+		wantCode(t, err, "key.invalid")
+		_, err = jwk.Generate(e.Algorithm)
 		wantCode(t, err, "key.unsupported")
 	})
 	// With a curve of its own in a known type, the members of that type are kept from print.

@@ -153,6 +153,9 @@ func (j JWK) X5C() [][]byte {
 }
 
 func (w *wire) certificates() ([][]byte, error) {
+	if len(w.X5C) == 0 {
+		return nil, errInvalid.With("\"x5c\" is empty")
+	}
 	var ders [][]byte
 	for _, text := range w.X5C {
 		// RFC 7517, Section 4.7: base64, not base64url.
@@ -174,13 +177,7 @@ func (j JWK) Member(name string) (json.RawMessage, bool) {
 	if raw, ok := w.Others[name]; ok {
 		return slices.Clone(raw), true
 	}
-	if !slices.Contains(wireDecoder.Names(), name) {
-		return nil, false
-	}
-	all, err := j.members()
-	if err != nil {
-		return nil, false
-	}
+	all, _ := j.members() // nothing of the zero value
 	raw, ok := all[name]
 	return raw, ok
 }
@@ -298,10 +295,7 @@ func (j JWK) With(name string, value any) (JWK, error) {
 			return JWK{}, errInvalid.Wrap(err)
 		}
 	}
-	data, err := json.Marshal(all)
-	if err != nil {
-		return JWK{}, errInvalid.Wrap(err)
-	}
+	data, _ := json.Marshal(all) // which are valid, each by itself
 	k, err := Parse(data)
 	k.ext = j.ext
 	return k, err

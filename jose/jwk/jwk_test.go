@@ -103,6 +103,9 @@ func TestDescription(t *testing.T) {
 	if bad := mustParse(t, `{"kty":"EC","x5c":["AQI=","A_"]}`); bad.X5C() != nil {
 		t.Error("certificates that are not base64 were returned")
 	}
+	if bad := mustParse(t, `{"kty":"EC","x5c":["AQIDBAUG!"]}`); bad.X5C() != nil {
+		t.Error("the front of a certificate that is not base64 was returned")
+	}
 	if bad := mustParse(t, `{"kty":"EC","x5c":["AQI=",""]}`); bad.X5C() != nil {
 		t.Error("an empty certificate was returned")
 	}
@@ -163,6 +166,8 @@ func TestWith(t *testing.T) {
 	wantCode(t, err, "json.type")
 	_, err = j.With("use", func() {})
 	wantCode(t, err, "key.invalid")
+	_, err = j.WithKeyID("\xff").MarshalJSON()
+	wantCode(t, err, "json.utf8")
 }
 
 // Each row breaks one rule; the private ones are bound both ways.
@@ -277,6 +282,7 @@ func TestMaterial(t *testing.T) {
 		"RSA e=2^31+1":          {rsaPub, m("e", "gAAAAQ"), "key.invalid"},
 		"RSA e=2^32+1":          {rsaPub, m("e", "AQAAAAE"), "key.invalid"},
 		"RSA e=2^64+1":          {rsaPub, m("e", b64([]byte{1, 0, 0, 0, 0, 0, 0, 0, 1})), "key.invalid"},
+		"RSA e=2^64+65537":      {rsaPub, m("e", b64([]byte{1, 0, 0, 0, 0, 0, 1, 0, 1})), "key.invalid"},
 		"RSA e=2^31-1":          {rsaPub, m("e", "f____w"), ""},
 		"RSA n even":            {rsaPub, m("n", b64(even)), "key.invalid"},
 		"RSA n 2047 bits":       {rsaPub, m("n", b64(bits2047)), "key.weak"},
@@ -313,6 +319,7 @@ func TestMaterial(t *testing.T) {
 		"ops encrypt":          {ecPublic, m("key_ops", []any{"encrypt"}), "key.use"},
 		"ops in other case":    {ecPublic, m("key_ops", []any{"Verify"}), "key.use"},
 		"ops twice":            {ecPublic, m("key_ops", []any{"verify", "verify"}), "key.invalid"},
+		"ops of neither half":  {ecPrivate, m("key_ops", []any{"deriveKey"}), "key.use"},
 		"use against ops":      {ecPublic, m("use", "sig", "key_ops", []any{"verify", "encrypt"}), "key.invalid"},
 		"use with ops":         {ecPublic, m("use", "sig", "key_ops", []any{"verify", "sign"}), ""},
 	} {
@@ -325,6 +332,7 @@ func TestMaterial(t *testing.T) {
 				}
 			} else {
 				wantCode(t, err, c.code)
+				wantText(t, name, err)
 			}
 			set, skipped, err := jwk.ParseSet([]byte(`{"keys":[`+members(t, c.base, c.changes)+`]}`), jwk.Binding{})
 			if err != nil {
@@ -349,8 +357,23 @@ func TestMaterial(t *testing.T) {
 				}
 			} else {
 				wantCode(t, err, c.code)
+				wantText(t, name, err)
 			}
 		})
+	}
+}
+
+// wantText checks that the reason is the one that the name of the case gives:
+// most broken members would be refused further on, for a worse one.
+func wantText(t *testing.T, name string, err error) {
+	t.Helper()
+	for part, text := range map[string]string{
+		"not canonical": "canonical base64url", "too long": "bytes in base64url", "too short": "bytes in base64url", "no x": "bytes in base64url",
+		"no y": "bytes in base64url", "leading zero": "starts with a zero byte", "RSA no ": "is missing", "RSA d only": "is missing", "e=2^31+1": "above 2^31-1",
+	} {
+		if err != nil && strings.Contains(name, part) && !strings.Contains(err.Error(), text) {
+			t.Errorf("%v does not say %q", err, text)
+		}
 	}
 }
 
@@ -415,8 +438,14 @@ func TestPublicHalfOfOperations(t *testing.T) {
 	if got := j.Public().KeyOps(); !slices.Equal(got, []string{"encrypt", "wrapKey", "verify", "other"}) {
 		t.Error(got)
 	}
-	if got := mustParse(t, octSecret).Public(); got.IsPrivate() || got.KeyType() != "oct" {
-		t.Error(got)
+	got := mustParse(t, members(t, octSecret, map[string]any{"other": "CANARY", "key_ops": []string{"sign"}})).Public()
+	if _, ok := got.Member("other"); ok || got.IsPrivate() || got.KeyType() != "oct" || !slices.Equal(got.KeyOps(), []string{"sign"}) {
+		t.Error(got, got.KeyOps())
+	}
+	// What is public stays as it is, whether or not that makes sense.
+	j = mustParse(t, members(t, ecPublic, map[string]any{"key_ops": []string{"sign", "deriveKey"}, "other": 1}))
+	if got := j.Public(); !slices.Equal(got.KeyOps(), []string{"sign", "deriveKey"}) {
+		t.Error(got.KeyOps())
 	}
 }
 
@@ -462,6 +491,14 @@ func TestBinding(t *testing.T) {
 			}
 		})
 	}
+	_, err = mustParse(t, ecPublic).PublicKey(list(jwa.ECDH_ES))
+	if err != nil {
+		t.Error(err)
+	}
+	_, err = mustParse(t, members(t, ecPublic, map[string]any{"kty": "X"})).PublicKey(list(jwa.ECDH_ES))
+	wantCode(t, err, "key.unsupported")
+	_, err = mustParse(t, octSecret).PublicKey(jwk.Binding{})
+	wantCode(t, err, "key.private")
 	_, err = mustParse(t, octSecret).PublicKey(jwk.Binding{Algorithms: []jwa.Algorithm{jwa.HS256}})
 	wantCode(t, err, "key.private")
 	_, err = mustParse(t, ecPrivate).SecretKey(jwk.Binding{})
@@ -695,8 +732,11 @@ func TestUnknownMembersOfUnknownTypes(t *testing.T) {
 	if j.IsPrivate() {
 		t.Error("an unknown member counts as private")
 	}
-	if !mustParse(t, `{"kty":"X","priv":"AA"}`).IsPrivate() {
-		t.Error("priv does not count as private")
+	for _, name := range []string{"k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"} {
+		j := mustParse(t, members(t, rsaPublic(t), map[string]any{name: "AA"}))
+		if _, ok := j.Public().Member(name); ok || !j.IsPrivate() || j.Public().IsPrivate() {
+			t.Errorf("%s does not count as private", name)
+		}
 	}
 	data, err = j.MarshalPrivateJSON()
 	if err != nil || string(data) != `{"kty":"X","issuer":"i","pub":"AA","seed":"AB"}` {
@@ -767,9 +807,11 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("%s\n%s\n%v", data1, data2, err)
 		}
 	}
-	_, err := jwk.Generate(jwa.RSA_OAEP)
-	wantCode(t, err, "key.use")
-	_, err = jwk.Generate(jwa.Algorithm{})
+	for _, alg := range []jwa.Algorithm{jwa.RSA_OAEP, jwa.A128KW, jwa.ECDH_ES} {
+		_, err := jwk.Generate(alg)
+		wantCode(t, err, "key.use")
+	}
+	_, err := jwk.Generate(jwa.Algorithm{})
 	wantCode(t, err, "key.unsupported")
 	own, err := jwa.New("X1", jwa.Traits{KeyType: "X"})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
 	"io"
@@ -64,7 +65,7 @@ type PublicKey struct {
 }
 
 // checker verifies with the public key alone. The input is the digest, or the
-// message where the algorithm has no hash.
+// message where the algorithm has no hash; the signature has the algorithm's size.
 type checker interface {
 	check(input, signature []byte) bool
 }
@@ -101,7 +102,7 @@ func (c *rsaChecker) check(digest, signature []byte) bool {
 type edChecker ed25519.PublicKey
 
 func (c edChecker) check(message, signature []byte) bool {
-	return len(signature) == ed25519.SignatureSize && ed25519.Verify(ed25519.PublicKey(c), message, signature)
+	return ed25519.Verify(ed25519.PublicKey(c), message, signature)
 }
 
 type extChecker func(message, signature []byte) bool
@@ -312,7 +313,7 @@ func NewPrivateKey(alg jwa.Algorithm, kid string, s crypto.Signer) (*PrivateKey,
 		k.local = s
 	}
 	k.sign = func(_ context.Context, input []byte, opts crypto.SignerOpts) ([]byte, error) {
-		return s.Sign(randReader, input, opts)
+		return s.Sign(rand.Reader, input, opts)
 	}
 	return k, nil
 }

@@ -176,11 +176,10 @@ func (w *wire) privateKey() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		k, err := ecdh.X25519().NewPrivateKey(d)
-		if err != nil || !pub.Equal(k.Public()) {
-			return nil, errMatch
+		if k, err := ecdh.X25519().NewPrivateKey(d); err == nil && pub.Equal(k.Public()) {
+			return k, nil
 		}
-		return k, nil
+		return nil, errMatch
 	default:
 		return w.rsaPrivate(pub.(*rsa.PublicKey))
 	}
@@ -223,10 +222,7 @@ func (w *wire) rsaPrivate(pub *rsa.PublicKey) (*rsa.PrivateKey, error) {
 func checkPrivate(s any) error {
 	switch k := s.(type) {
 	case *ecdsa.PrivateKey:
-		raw, err := k.Bytes()
-		if err != nil {
-			return errMatch
-		}
+		raw, _ := k.Bytes() // nothing where D is not below the order
 		derived, err := ecdsa.ParseRawPrivateKey(k.Curve, raw)
 		if err != nil || !derived.PublicKey.Equal(&k.PublicKey) {
 			return errMatch
@@ -235,7 +231,7 @@ func checkPrivate(s any) error {
 		if len(k.Primes) != 2 {
 			return errUnsupported.With("RSA keys of more or less than two primes")
 		}
-		if k.Primes[0] == nil || k.Primes[1] == nil || k.Validate() != nil {
+		if k.Validate() != nil {
 			return errMatch
 		}
 		if fips140.Enforced() && k.Primes[0].BitLen() != k.Primes[1].BitLen() {

@@ -187,11 +187,7 @@ func (j JWK) MarshalDER() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKIXPublicKey(pub)
-	if err != nil {
-		return nil, errInvalid.Wrap(err)
-	}
-	return der, nil
+	return x509.MarshalPKIXPublicKey(pub)
 }
 
 // MarshalPEM returns the public key as a PEM block PUBLIC KEY.
@@ -209,11 +205,7 @@ func (j JWK) MarshalPrivateDER() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, errInvalid.Wrap(err)
-	}
-	return der, nil
+	return x509.MarshalPKCS8PrivateKey(key)
 }
 
 // MarshalPrivatePEM returns the private key as a PEM block PRIVATE KEY, not

@@ -12,6 +12,7 @@ import (
 	"crypto/rsa"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,6 +166,9 @@ func TestParsePEMRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := jwk.ParsePEM(c.data)
 			wantCode(t, err, c.code)
+			if name == "OpenSSH" && err != nil && !strings.Contains(err.Error(), "ssh-keygen") {
+				t.Errorf("no hint in %q", err)
+			}
 		})
 	}
 	t.Run("chain", func(t *testing.T) {
@@ -175,6 +179,14 @@ func TestParsePEMRefuses(t *testing.T) {
 		if _, err := j.PublicKey(jwk.Binding{}); err != nil {
 			t.Error(err)
 		}
+	})
+	t.Run("long chain", func(t *testing.T) {
+		j, err := jwk.ParsePEM(bytes.Repeat(cert, 300))
+		if err != nil || len(j.X5C()) != 300 {
+			t.Fatal(len(j.X5C()), err)
+		}
+		_, err = j.With("use", "sig") // more than a JWK may have
+		wantCode(t, err, "json.limit")
 	})
 	t.Run("parameters first", func(t *testing.T) {
 		j, err := jwk.ParsePEM(append(block("EC PARAMETERS", []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7}), files["EC SEC1"]...))
@@ -254,7 +266,8 @@ func TestFromKey(t *testing.T) {
 		"empty RSA private":     {&rsa.PrivateKey{}, "key.invalid"},
 		"RSA private, mixed":    {wrong, "key.invalid"},
 		"short Ed25519":         {edPub[:31], "key.invalid"},
-		"short Ed25519 private": {ed[:32], "key.invalid"},
+		"short Ed25519 private": {ed[:10], "key.invalid"},
+		"long Ed25519 private":  {append(slices.Clone(ed), 0), "key.invalid"},
 		"Ed25519, mixed":        {ed25519.PrivateKey(mixed), "key.invalid"},
 		"nil ECDH":              {(*ecdh.PublicKey)(nil), "key.invalid"},
 		"nil ECDH private":      {(*ecdh.PrivateKey)(nil), "key.invalid"},

@@ -56,10 +56,7 @@ const minFIPSSecret = 14
 
 func newSecret(alg jwa.Algorithm, kid string, secret []byte, short bool) (*SecretKey, error) {
 	if alg.Family() != "HMAC" {
-		if alg == (jwa.Algorithm{}) {
-			return nil, errAlgorithm.With("no algorithm is given")
-		}
-		return nil, errAlgorithm.With(alg.Name() + " does not use a secret to sign")
+		return nil, errAlgorithm.With(fmt.Sprintf("%q is not an HMAC", alg))
 	}
 	if len(secret) == 0 {
 		return nil, errWeak.With("the secret is empty")
@@ -160,9 +157,6 @@ func (k *SecretKey) AppendSign(ctx context.Context, dst, message []byte) ([]byte
 
 // SignReader is Sign for a message that is read to its end.
 func (k *SecretKey) SignReader(ctx context.Context, message io.Reader) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	if k.noSign {
 		return nil, errUse.With("key_ops lacks \"sign\"")
 	}
@@ -253,11 +247,8 @@ func disguise(secret []byte) string {
 }
 
 // isDER reports whether b is a public key, a private key or a certificate in DER,
-// of whatever algorithm.
+// or starts with a public key or certificate of whatever algorithm.
 func isDER(b []byte) bool {
-	if len(b) < 2 || b[0] != 0x30 {
-		return false
-	}
 	if _, err := ParseDER(b); err == nil {
 		return true
 	}
@@ -265,7 +256,7 @@ func isDER(b []byte) bool {
 		Algorithm pkix.AlgorithmIdentifier
 		Key       asn1.BitString
 	}
-	if rest, err := asn1.Unmarshal(b, &spki); err == nil && len(rest) == 0 {
+	if _, err := asn1.Unmarshal(b, &spki); err == nil {
 		return true
 	}
 	var cert struct {
@@ -273,23 +264,16 @@ func isDER(b []byte) bool {
 		Algorithm pkix.AlgorithmIdentifier
 		Signature asn1.BitString
 	}
-	rest, err := asn1.Unmarshal(b, &cert)
-	return err == nil && len(rest) == 0
+	_, err := asn1.Unmarshal(b, &cert)
+	return err == nil
 }
 
 // isPoint reports whether b is an uncompressed point of one of the curves.
 func isPoint(b []byte) bool {
-	var c elliptic.Curve
-	switch len(b) {
-	case 65:
-		c = elliptic.P256()
-	case 97:
-		c = elliptic.P384()
-	case 133:
-		c = elliptic.P521()
-	default:
-		return false
+	for _, c := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		if _, err := ecdsa.ParseUncompressedPublicKey(c, b); err == nil {
+			return true
+		}
 	}
-	_, err := ecdsa.ParseUncompressedPublicKey(c, b)
-	return err == nil
+	return false
 }

@@ -58,7 +58,7 @@ func (s Set) Keys(_ context.Context, q Query) ([]Verifier, error) {
 				continue
 			}
 			named = named || pass == 0 && q.KeyID != ""
-			if a := v.Algorithm(); !a.Is(alg) && (a.Name() != q.Algorithm || q.Algorithm == "") {
+			if a := v.Algorithm(); !a.Is(alg) && a.Name() != q.Algorithm {
 				continue
 			}
 			if q.X5TS256 != "" {

@@ -72,9 +72,9 @@ func (j JWK) required() ([]byte, error) {
 	}
 	out := []byte{'{'}
 	for _, name := range names {
-		raw, ok := j.Member(name)
+		raw, _ := j.Member(name)
 		var text string
-		if !ok || json.Unmarshal(raw, &text) != nil {
+		if json.Unmarshal(raw, &text) != nil {
 			return nil, errInvalid.With(fmt.Sprintf("the required member %q is missing", name))
 		}
 		// RFC 7638, Section 3.3 has no rule for characters that could be escaped, and no
