@@ -33,6 +33,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often everything is run")
 	each := flag.Duration("time", 300*time.Millisecond, "how long one benchmark runs")
 	only := flag.String("only", "", "a regular expression that the operation's name matches")
+	least := flag.Bool("least", false, "print the least of the rounds instead of the median, for a machine that is busy")
 	flag.Parse()
 	if err := flag.Set("test.benchtime", each.String()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -94,7 +95,13 @@ func main() {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, *rounds)
 	}
 
-	fmt.Printf("%s, %s/%s, %d cores, %s. Medians of %d rounds of %s each, interleaved.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), *rounds, *each)
+	what, middle := "Medians", median
+	together := func(a, b []float64, f func(x, y float64) float64) float64 { return median(combine(a, b, f)) }
+	if *least {
+		what, middle = "The least", slices.Min[[]float64]
+		together = func(a, b []float64, f func(x, y float64) float64) float64 { return f(slices.Min(a), slices.Min(b)) }
+	}
+	fmt.Printf("%s, %s/%s, %d cores, %s. %s of %d rounds of %s each, interleaved.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), what, *rounds, *each)
 	fmt.Printf("Peers: %s.\n\n", strings.Join(peers(), ", "))
 	fmt.Println("Each cell: time, allocations, and the time as a multiple of jot's. `bare` is the standard library's operation on the same bytes.")
 	fmt.Println()
@@ -109,16 +116,16 @@ func main() {
 				row = append(row, "–")
 				continue
 			}
-			m := median(s.nanos)
+			m := middle(s.nanos)
 			text := fmt.Sprintf("%s, %d", human(m), s.allocs)
 			if library != "jot" {
-				text += fmt.Sprintf(" (%.2f ×)", ratio(s.nanos, jot))
+				text += fmt.Sprintf(" (%.2f ×)", together(s.nanos, jot, quotient))
 			}
 			row = append(row, text)
 		}
 		over := "–"
 		if s := samples[[2]string{name, "bare"}]; s != nil {
-			over = fmt.Sprintf("%.2f ×, %+.2f µs", ratio(jot, s.nanos), median(combine(jot, s.nanos, func(x, y float64) float64 { return x - y }))/1000)
+			over = fmt.Sprintf("%.2f ×, %+.2f µs", together(jot, s.nanos, quotient), together(jot, s.nanos, minus)/1000)
 		}
 		fmt.Println("| " + strings.Join(append(row, over), " | ") + " |")
 	}
@@ -132,9 +139,9 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
-func ratio(a, b []float64) float64 {
-	return median(combine(a, b, func(x, y float64) float64 { return x / y }))
-}
+func quotient(x, y float64) float64 { return x / y }
+
+func minus(x, y float64) float64 { return x - y }
 
 // combine goes through the rounds of two samples.
 func combine(a, b []float64, f func(x, y float64) float64) []float64 {
