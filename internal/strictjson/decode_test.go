@@ -340,7 +340,7 @@ type (
 	Renamed struct {
 		Base `json:"base"`
 		inner
-		inner2 int
+		inner2 int //lint:ignore U1000 that it is unexported is the point
 		Skip   int `json:"-"`
 		Dash   int `json:"-,"`
 	}

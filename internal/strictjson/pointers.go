@@ -31,6 +31,7 @@ func valueAt(t reflect.Type, p ptr) reflect.Value { return reflect.NewAt(t, p).E
 // slice is the layout of any slice: reflect's SliceHeader with a pointer that the
 // garbage collector sees.
 type slice struct {
-	data     ptr
-	len, cap int
+	data ptr
+	len  int
+	_    int // the capacity
 }
