@@ -1,5 +1,7 @@
 package strictjson_test
 
+//lint:file-ignore SA5008 odd tags are what is tested
+
 import (
 	"encoding/json"
 	"errors"
@@ -113,7 +115,7 @@ func TestEncodeAsStandard(t *testing.T) {
 	same(t, Deep{Base{"1", "2"}, "3", "4"})
 	same(t, Pointed{nil, 1})
 	same(t, Pointed{&Base{}, 1})
-	same(t, Renamed{Skip: 1, Dash: 2})
+	same(t, Renamed{Skip: 1, Dash: 2, inner2: 3})
 	same(t, Tagged{Left{"a"}, Right{"b"}})
 	same(t, Both{})
 	same(t, netip.MustParseAddr("192.0.2.1"))
