@@ -77,13 +77,13 @@ func appendInteger(dst, b []byte) []byte {
 // appendRaw appends r‖s of size bytes each for the DER signature that a
 // crypto.Signer makes, and reports whether that was well-formed.
 func appendRaw(dst, der []byte, size int) ([]byte, bool) {
-	body, rest, ok := element(der, 0x30)
-	if !ok || len(rest) != 0 {
+	body, rest := element(der, 0x30)
+	if len(rest) != 0 {
 		return dst, false
 	}
 	for range 2 {
 		var n []byte
-		if n, body, ok = element(body, 0x02); !ok || len(n) == 0 || n[0] >= 0x80 {
+		if n, body = element(body, 0x02); len(n) == 0 || n[0] >= 0x80 {
 			return dst, false
 		}
 		if len(n) > 1 && n[0] == 0 {
@@ -103,22 +103,23 @@ func appendRaw(dst, der []byte, size int) ([]byte, bool) {
 	return dst, len(body) == 0
 }
 
-// element splits off the DER element of a tag, which is shorter than 256 bytes.
-func element(der []byte, tag byte) (body, rest []byte, ok bool) {
+// element splits off the body of the DER element of a tag, which is shorter than
+// 256 bytes. Both are empty where there is none.
+func element(der []byte, tag byte) (body, rest []byte) {
 	if len(der) < 2 || der[0] != tag {
-		return nil, nil, false
+		return nil, nil
 	}
 	n, at := int(der[1]), 2
 	if n == 0x81 {
 		if len(der) < 3 || der[2] < 0x80 {
-			return nil, nil, false
+			return nil, nil
 		}
 		n, at = int(der[2]), 3
 	} else if n >= 0x80 {
-		return nil, nil, false
+		return nil, nil
 	}
 	if len(der)-at < n {
-		return nil, nil, false
+		return nil, nil
 	}
-	return der[at : at+n], der[at+n:], true
+	return der[at : at+n], der[at+n:]
 }

@@ -438,7 +438,10 @@ func TestPublicHalfOfOperations(t *testing.T) {
 	if got := j.Public().KeyOps(); !slices.Equal(got, []string{"encrypt", "wrapKey", "verify", "other"}) {
 		t.Error(got)
 	}
-	got := mustParse(t, members(t, octSecret, map[string]any{"other": "CANARY", "key_ops": []string{"sign"}})).Public()
+	got := mustParse(t, members(t, octSecret, map[string]any{"other": "CANARY", "pub": "CANARY", "key_ops": []string{"sign"}})).Public()
+	if _, ok := got.Member("pub"); ok {
+		t.Error("a member of an oct key is public")
+	}
 	if _, ok := got.Member("other"); ok || got.IsPrivate() || got.KeyType() != "oct" || !slices.Equal(got.KeyOps(), []string{"sign"}) {
 		t.Error(got, got.KeyOps())
 	}

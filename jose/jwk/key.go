@@ -292,7 +292,7 @@ func NewPrivateKey(alg jwa.Algorithm, kid string, s crypto.Signer) (*PrivateKey,
 			return nil, errInvalid.With("the private key is missing")
 		}
 	case *rsa.PrivateKey:
-		if s == nil || s.D == nil {
+		if s == nil {
 			return nil, errInvalid.With("the private key is missing")
 		}
 	case ed25519.PrivateKey:

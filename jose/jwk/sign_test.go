@@ -700,6 +700,22 @@ func TestRemoteKey(t *testing.T) {
 			})
 		}
 	})
+	t.Run("bad length of P-521", func(t *testing.T) {
+		p521, err := jwk.Generate(jwa.ES512)
+		if err != nil {
+			t.Fatal(err)
+		}
+		integer := append([]byte{2, 64}, bytes.Repeat([]byte{1}, 64)...)
+		// 0x84 announces four bytes of length; it is no length of 132.
+		der := append(append([]byte{0x30, 0x84}, integer...), integer...)
+		k, err := jwk.NewRemoteKey(jwa.ES512, "", p521.Public().CryptoKey(), func(context.Context, []byte, crypto.SignerOpts) ([]byte, error) { return der, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = k.Sign(ctx, []byte("m")); err == nil || !strings.Contains(err.Error(), "DER") {
+			t.Errorf("another reason: %v", err)
+		}
+	})
 	_, err = jwk.NewRemoteKey(jwa.ES256, "", &ec.PublicKey, nil)
 	wantCode(t, err, "key.invalid")
 	_, err = jwk.NewRemoteKey(jwa.ES384, "", &ec.PublicKey, honest)
