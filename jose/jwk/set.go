@@ -118,8 +118,8 @@ type Skipped struct {
 }
 
 var (
-	setDecoder = must(strictjson.NewDecoder[wireSet]())
-	rawDecoder = must(strictjson.NewDecoder[rawSet]())
+	setDecoder, _ = strictjson.NewDecoder[wireSet]()
+	rawDecoder, _ = strictjson.NewDecoder[rawSet]()
 	// A key has some ten members.
 	setLimits = strictjson.Limits{Bytes: maxSet, Members: 100 * maxKeys}
 )
