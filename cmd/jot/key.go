@@ -297,11 +297,7 @@ func viewKey(j jwk.JWK) keyView {
 		if raw, e := j.Public().MarshalJSON(); e == nil {
 			v.JWK = raw
 		}
-		if j.IsPrivate() {
-			_, err = j.PrivateKey(jwk.Binding{})
-		} else {
-			_, err = j.PublicKey(jwk.Binding{})
-		}
+		_, err = j.PublicKey(jwk.Binding{}) // which holds a private half against the public one
 	}
 	if v.Usable = err == nil; !v.Usable {
 		v.Problem = err.Error() + inCode(err)
