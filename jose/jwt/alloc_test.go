@@ -66,7 +66,7 @@ func TestAllocations(t *testing.T) {
 		}
 	})
 	bad := spoil(raw)
-	ceiling(t, "refuse a signature", 4, func() {
+	ceiling(t, "refuse a signature", 8, func() {
 		if _, err := v.Verify(ctx, bad); err == nil {
 			t.Fatal("accepted")
 		}

@@ -19,7 +19,7 @@ const (
 
 // Policy says which tokens a [Verifier] accepts. The zero Policy is refused: issuer
 // and audience must be named, or waived by name (RFC 8725, Sections 3.8 and 3.9).
-// A NewVerifier copies it, so later changes have no effect.
+// NewVerifier copies it, so later changes have no effect.
 type Policy struct {
 	// Issuers are the accepted values of iss, compared exactly.
 	Issuers []string

@@ -32,7 +32,7 @@ func Sign[C any](ctx context.Context, key jwk.Signer, h Header, r Registered, cl
 	switch {
 	case r.Expiry.IsZero() && !slices.Contains(opts, AllowMissingExpiry):
 		return "", claimError(errExpMissing, "exp", "", "a time, or AllowMissingExpiry")
-	case !r.Expiry.IsZero() && r.NotBefore.After(r.Expiry):
+	case !r.Expiry.IsZero() && !r.NotBefore.IsZero() && r.NotBefore.After(r.Expiry):
 		return "", claimError(errOrder, "nbf", date(r.NotBefore), "a time not after exp")
 	// RFC 7797, Section 7: JWTs do not use the unencoded payload.
 	case h.Unencoded:

@@ -173,6 +173,10 @@ func TestSignRefuses(t *testing.T) {
 			}
 		})
 	}
+	// Found by FuzzClaims: an exp before the year 1 is before the zero time of an nbf that is absent.
+	if _, err := Sign(ctx, key, Header{}, Registered{Expiry: time.Unix(-100_000_000_000, 0)}, struct{}{}); err != nil {
+		t.Error(err)
+	}
 	raw, err := Sign(ctx, key, Header{}, r, open{A: 1, Rest: map[string]any{"b": 2}})
 	if err != nil || decodePart(t, raw, 1) != `{"exp":1767268860,"a":1,"b":2}` {
 		t.Errorf("%s %v", raw, err)

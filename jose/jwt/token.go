@@ -3,7 +3,6 @@ package jwt
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 
@@ -50,16 +49,13 @@ func (t *Token[C]) Claim(name string, v any) (bool, error) {
 	return true, nil
 }
 
-var errFound = errors.New("found")
-
 // member returns the value of the first member called name of an object, or nil.
 func member(object []byte, name string, l strictjson.Limits) (found []byte) {
 	_ = strictjson.Object(object, l, func(n string, raw []byte) error {
-		if n != name {
-			return nil
+		if n == name {
+			found = raw
 		}
-		found = raw
-		return errFound
+		return nil
 	})
 	return found
 }

@@ -100,9 +100,9 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 		return nil, err
 	}
 
-	selector, err := v.selector(payload)
-	if err != nil {
-		return nil, err
+	selector := v.selector(payload)
+	if selector == "" && v.policy.Selector != "" {
+		return nil, v.reject(raw, errNoSelector)
 	}
 	candidates := h.keys
 	if candidates == nil {
@@ -198,21 +198,18 @@ func (v *Verifier[C]) typed(encoded, typ string) bool {
 	return !present
 }
 
-// selector reads the one claim that chooses the keys. Its refusal says nothing of the payload.
-func (v *Verifier[C]) selector(payload string) (string, error) {
+// selector reads the one claim that chooses the keys, or returns "".
+func (v *Verifier[C]) selector(payload string) (s string) {
 	if v.policy.Selector == "" {
-		return "", nil
+		return ""
 	}
 	if raw, err := b64url.DecodeString(payload); err == nil {
-		var s string
-		raw = member(raw, v.policy.Selector, v.limits)
-		if err := strictjson.Unmarshal(raw, &s, v.limits); err == nil && s != "" {
-			return s, nil
-		}
+		_ = strictjson.Unmarshal(member(raw, v.policy.Selector, v.limits), &s, v.limits)
 	}
-	return "", reject(errNoSelector)
+	return s
 }
 
+// errNoSelector says nothing of the payload.
 var errNoSelector = jws.ErrNoKey.(*fault.Error).With("the claim that selects the issuer's keys cannot be read")
 
 // tryKeys returns the first candidate whose signature it is.

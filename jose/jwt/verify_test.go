@@ -313,6 +313,17 @@ func TestSelector(t *testing.T) {
 		t.Error("a token without the selector reached the source")
 	}
 
+	// The alphabet comes first here too, and where the header is recognised.
+	for range 2 {
+		_, err = v.Verify(ctx, forgeParts(encode(plain), "a*bc"))
+		want(t, err, "token.malformed")
+	}
+	static := hs(t, func(p *Policy) { p.Selector = "iss" })
+	_, err = static.Verify(ctx, forge(plain, good))
+	accept(t, err)
+	_, err = static.Verify(ctx, forgeParts(encode(plain), "a*bc"))
+	want(t, err, "token.malformed")
+
 	// The first of two is what selects, so two are refused once the signature holds.
 	_, err = v.Verify(ctx, forge(plain, `{"iss":"https://as.example","iss":"https://other.example"}`))
 	want(t, err, "json.duplicate")
