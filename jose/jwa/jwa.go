@@ -18,14 +18,13 @@ package jwa
 import (
 	"crypto"
 	"strings"
-	"unique"
 
 	"github.com/jotsuite/jot/internal/fault"
 )
 
 // Algorithm is the algorithm that an "alg" header parameter names. The zero value
 // is no algorithm. Values are immutable and comparable.
-type Algorithm struct{ h unique.Handle[entry] }
+type Algorithm struct{ e *entry }
 
 // Traits say what an algorithm needs of its keys and what it makes.
 type Traits struct {
@@ -46,7 +45,7 @@ type Traits struct {
 	Spec string
 }
 
-// entry is a row of the table. Interning makes two equal rows one value.
+// entry is a row of the table. It never changes.
 type entry struct {
 	name      string
 	canonical string // what names the same algorithm shares it
@@ -61,7 +60,9 @@ var ErrInvalid error = errInvalid
 var errInvalid = fault.New("alg.invalid", "RFC 7515, Section 4.1.1", "the algorithm cannot be defined")
 
 // New makes an algorithm that is not in the table, for signatures. It refuses the
-// names that are, "none" in any spelling, and traits without a key type.
+// names that are, "none" in any spelling, and traits without a key type. It is
+// called once for each algorithm: what it returns twice for one name is not equal
+// by ==, only by [Algorithm.Is].
 func New(name string, t Traits) (Algorithm, error) {
 	switch {
 	case name == "" || strings.ContainsFunc(name, notPrintable):
@@ -81,18 +82,18 @@ func New(name string, t Traits) (Algorithm, error) {
 			return Algorithm{}, errInvalid.With("the name " + a.Name() + " is taken")
 		}
 	}
-	return intern(entry{name: name, canonical: name, use: "sig", Traits: t}), nil
+	return Algorithm{&entry{name: name, canonical: name, use: "sig", Traits: t}}, nil
 }
 
 func notPrintable(r rune) bool { return r <= ' ' || r > '~' }
 
-func intern(e entry) Algorithm { return Algorithm{unique.Make(e)} }
+var noEntry entry
 
-func (a Algorithm) entry() entry {
-	if a == (Algorithm{}) {
-		return entry{}
+func (a Algorithm) entry() *entry {
+	if a.e == nil {
+		return &noEntry
 	}
-	return a.h.Value()
+	return a.e
 }
 
 // Name returns the name as it stands in the header, or "" for the zero value.
@@ -140,7 +141,7 @@ func (a Algorithm) Is(other Algorithm) bool {
 		return false
 	}
 	// RFC 9864, Section 2.2: Ed25519 is EdDSA with that curve.
-	return a == other || a.h.Value().canonical == other.h.Value().canonical
+	return a == other || a.e.canonical == other.e.canonical
 }
 
 // Lookup returns the algorithm of a name in the table, for signatures or for
@@ -164,7 +165,7 @@ func Signatures() []Algorithm {
 
 // Encryption is the content encryption that an "enc" header parameter names. The
 // zero value is none. Values are immutable and comparable.
-type Encryption struct{ h unique.Handle[encryption] }
+type Encryption struct{ e *encryption }
 
 type encryption struct {
 	name    string
@@ -184,11 +185,13 @@ func (e Encryption) KeySize() int { return e.entry().keySize }
 // Spec returns the clause that defines the encryption.
 func (e Encryption) Spec() string { return e.entry().spec }
 
-func (e Encryption) entry() encryption {
-	if e == (Encryption{}) {
-		return encryption{}
+var noEncryption encryption
+
+func (e Encryption) entry() *encryption {
+	if e.e == nil {
+		return &noEncryption
 	}
-	return e.h.Value()
+	return e.e
 }
 
 // LookupEncryption returns the content encryption of a name, exact and

@@ -1,9 +1,6 @@
 package jwa
 
-import (
-	"crypto"
-	"unique"
-)
+import "crypto"
 
 // The signature algorithms.
 var (
@@ -101,27 +98,26 @@ var byName = func() map[string]Algorithm {
 }()
 
 func sig(name, family, kty, crv string, h crypto.Hash, size int, spec string) Algorithm {
-	return intern(entry{name: name, canonical: name, family: family, use: "sig", Traits: Traits{
+	return Algorithm{&entry{name: name, canonical: name, family: family, use: "sig", Traits: Traits{
 		KeyType: kty, Curve: crv, Hash: h, SignatureSize: size, Spec: spec,
-	}})
+	}}}
 }
 
 func enc(name, family, kty, spec string) Algorithm {
-	return intern(entry{name: name, canonical: name, family: family, use: "enc", Traits: Traits{KeyType: kty, Spec: spec}})
+	return Algorithm{&entry{name: name, canonical: name, family: family, use: "enc", Traits: Traits{KeyType: kty, Spec: spec}}}
 }
 
 func content(name string, keySize int, spec string) Encryption {
-	return Encryption{unique.Make(encryption{name: name, keySize: keySize, spec: spec})}
+	return Encryption{&encryption{name: name, keySize: keySize, spec: spec}}
 }
 
+// deprecated and as are for the table alone: they change a row before anyone sees it.
 func (a Algorithm) deprecated() Algorithm {
-	e := a.entry()
-	e.Deprecated = true
-	return intern(e)
+	a.e.Deprecated = true
+	return a
 }
 
 func (a Algorithm) as(other Algorithm) Algorithm {
-	e := a.entry()
-	e.canonical = other.entry().canonical
-	return intern(e)
+	a.e.canonical = other.e.canonical
+	return a
 }

@@ -259,16 +259,17 @@ func (w *wire) checkPublic(c choice) (*PublicKey, error) {
 	var k *PublicKey
 	switch w.KeyType {
 	case "EC":
-		pub, err := w.ecPublic()
-		if err != nil {
-			return nil, err
-		}
 		all := &struct {
 			PublicKey
+			ecPoint
 			ecChecker
-		}{ecChecker: ecChecker{pub, c.alg.SignatureSize() / 2}}
+		}{}
 		k = &all.PublicKey
-		k.pub, k.check = pub, &all.ecChecker
+		if err := w.ecPublic(&all.ecPoint); err != nil {
+			return nil, err
+		}
+		all.ecChecker = ecChecker{&all.ecPoint.pub, c.alg.SignatureSize() / 2}
+		k.pub, k.check = &all.ecPoint.pub, &all.ecChecker
 	case "RSA":
 		all := &struct {
 			PublicKey

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"math/big"
+	"math/bits"
 
 	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
@@ -52,7 +53,11 @@ func number(buf []byte, name, text string, limit int) ([]byte, error) {
 func (w *wire) publicKey() (crypto.PublicKey, error) {
 	switch w.KeyType {
 	case "EC":
-		return w.ecPublic()
+		p := new(ecPoint)
+		if err := w.ecPublic(p); err != nil {
+			return nil, err
+		}
+		return &p.pub, nil
 	case "RSA":
 		pub := &rsa.PublicKey{N: new(big.Int)}
 		if err := w.rsaPublic(pub); err != nil {
@@ -93,25 +98,35 @@ func (w *wire) unsupported() error {
 	return errUnsupported.With(what + " needs an Extension")
 }
 
-func (w *wire) ecPublic() (*ecdsa.PublicKey, error) {
+// ecPoint is an EC key in one allocation: the words of the coordinates too, where
+// the curve is P-256.
+type ecPoint struct {
+	pub  ecdsa.PublicKey
+	x, y big.Int
+	room [2][256 / bits.UintSize]big.Word
+}
+
+func (w *wire) ecPublic(p *ecPoint) error {
 	c, size := curve(w.Crv)
 	if c == nil {
-		return nil, w.unsupported()
+		return w.unsupported()
 	}
-	var buf [maxPoint]byte
-	buf[0] = 4 // SEC 1, Section 2.3.3: uncompressed
-	point, err := octets(buf[:1], "x", w.X, size)
+	var buf [maxPoint - 1]byte
+	x, err := octets(buf[:0], "x", w.X, size)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if point, err = octets(point, "y", w.Y, size); err != nil {
-		return nil, err
-	}
-	pub, err := ecdsa.ParseUncompressedPublicKey(c, point)
+	y, err := octets(buf[size:size], "y", w.Y, size)
 	if err != nil {
-		return nil, errInvalid.With("the point is not on the curve")
+		return err
 	}
-	return pub, nil
+	p.x.SetBits(p.room[0][:0]).SetBytes(x)
+	p.y.SetBits(p.room[1][:0]).SetBytes(y)
+	p.pub = ecdsa.PublicKey{Curve: c, X: &p.x, Y: &p.y}
+	if _, err := p.pub.Bytes(); err != nil {
+		return errInvalid.With("the point is not on the curve")
+	}
+	return nil
 }
 
 // rsaPublic decodes into pub, whose N is not nil.
