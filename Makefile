@@ -17,7 +17,7 @@ FUZZTIME     ?= 10m
 FUZZPARALLEL ?= 2
 FUZZ         ?= .
 # How many of the inputs that a target found most lately are kept as its seeds.
-FUZZKEEP     ?= 20
+FUZZKEEP     ?= 6
 # For make bench.
 BENCH        ?= .
 BENCHTIME    ?= 1s
