@@ -122,6 +122,7 @@ func (w *wire) ecPublic(p *ecPoint) error {
 	}
 	p.x.SetBits(p.room[0][:0]).SetBytes(x)
 	p.y.SetBits(p.room[1][:0]).SetBytes(y)
+	//lint:ignore SA1019 ParseUncompressedPublicKey would take seven allocations more; Bytes checks as it does
 	p.pub = ecdsa.PublicKey{Curve: c, X: &p.x, Y: &p.y}
 	if _, err := p.pub.Bytes(); err != nil {
 		return errInvalid.With("the point is not on the curve")
