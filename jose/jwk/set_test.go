@@ -270,7 +270,7 @@ func TestParseSetAllocations(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if got > 1000 {
+	if got > 700 {
 		t.Errorf("%v allocations for 100 keys", got)
 	}
 }
