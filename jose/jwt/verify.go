@@ -199,10 +199,11 @@ func (v *Verifier[C]) typed(encoded, typ string) bool {
 }
 
 // selector reads the one claim that chooses the keys, or returns "".
-func (v *Verifier[C]) selector(payload string) (s string) {
+func (v *Verifier[C]) selector(payload string) string {
 	if v.policy.Selector == "" {
 		return ""
 	}
+	var s string
 	if raw, err := b64url.DecodeString(payload); err == nil {
 		_ = strictjson.Unmarshal(member(raw, v.policy.Selector, v.limits), &s, v.limits)
 	}
