@@ -49,7 +49,7 @@ var (
 	errHeader    = fault.New("header.invalid", "RFC 7515, Section 4", "the header is refused")
 	errCritical  = fault.New("crit.invalid", "RFC 7515, Section 4.1.11", "crit is refused")
 	errAlgorithm = fault.New("alg.not_allowed", "RFC 8725, Section 3.1", "the algorithm is refused")
-	errNoKey     = fault.New("key.none", "RFC 7515, Section 6", "no key fits")
+	errNoKey     = fault.New("key.none", "RFC 7515, Section 6", "the keys do not serve this token")
 	errSignature = fault.New("sig.invalid", "RFC 7515, Section 5.2", "the signature does not verify")
 
 	errConflict      = fault.New("header.conflict", "RFC 7515, Section 7.2.1", "a name is in the protected and the unprotected header")
