@@ -146,12 +146,19 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 			return -1
 		}
 		k := -1
-		// Most senders keep an order, so the next field is tried first.
+		// Most senders keep an order, and leave out one member at a time: the next field is
+		// tried first, then the one behind it.
 		if guess < len(o.fields) && i+9 <= len(d) && d[i] == '"' {
-			g := &o.fields[guess]
-			if (load(d, i+1)^g.word)&g.mask == 0 {
+			next := guess
+			g := &o.fields[next]
+			w := load(d, i+1)
+			if (w^g.word)&g.mask != 0 && next+1 < len(o.fields) {
+				next++
+				g = &o.fields[next]
+			}
+			if (w^g.word)&g.mask == 0 {
 				if j := i + 1 + g.width; g.tail == "" || j <= len(d) && string(d[i+9:j]) == g.tail {
-					k, i = guess, j
+					k, i = next, j
 				}
 			}
 		}
@@ -469,8 +476,8 @@ func (p *parser) lone(i int, to *[]string) int {
 	return i
 }
 
-// spareStrings is what the audience and two lists of a few words take.
-const spareStrings = 8
+// spareStrings is what two lists of two words take.
+const spareStrings = 4
 
 // room returns a capacity for a list that is full with n elements before the one at i:
 // what is left, where those are scalars, so that long lists of numbers or strings are

@@ -107,7 +107,7 @@ func TestToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token.Header.Algorithm != "ES256K" || token.Claims.Scope != "all" || token.Key.KeyID() != want {
+	if token.Header().Algorithm != "ES256K" || token.Claims.Scope != "all" || token.Key.KeyID() != want {
 		t.Errorf("%+v", token)
 	}
 	policy.Algorithms = []jwa.Algorithm{jwa.ES256}

@@ -265,7 +265,7 @@ func TestHeadersAreNotShared(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := tok.Header
+		h := tok.Header()
 		if string(h.Extra["x"]) != "[1]" || len(h.Extra) != 1 || h.Critical[0] != "x" || h.X5C[0][0] != 1 || h.JWK.KeyType() != "OKP" {
 			t.Fatalf("%d: %+v", i, h)
 		}
@@ -327,7 +327,7 @@ func TestCachesConcurrently(t *testing.T) {
 						continue
 					}
 					tok.Claims["n"] = "mine"
-					tok.Header.Extra["n"][0] = 'X'
+					tok.Header().Extra["n"][0] = 'X'
 				}
 			})
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/jose/jwk"
@@ -58,7 +59,7 @@ func Sign[C any](ctx context.Context, key jwk.Signer, h Header, r Registered, cl
 		return "", err
 	}
 	s.claims = signed[C]{}
-	if cap(s.json)+cap(s.token) <= maxScratch {
+	if cap(s.json)+cap(s.encoded) <= maxScratch {
 		p.pool.Put(s)
 	}
 	return token, nil
@@ -101,7 +102,7 @@ type scratch[C any] struct {
 	claims    signed[C]
 	header    plainHeader
 	json      []byte
-	token     []byte
+	encoded   []byte // the header that is in header, or another one if that is empty
 	signature []byte
 }
 
@@ -116,17 +117,10 @@ type plainHeader struct {
 var plainEncoder = encoderOf[plainHeader]()
 
 func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *plan[C]) (string, error) {
-	var err error
-	if h.JWK == nil && h.X5C == nil && h.X5T256 == "" && h.JKU == "" && h.X5U == "" && h.Critical == nil && h.Extra == nil {
-		s.header = plainHeader{h.Algorithm, h.KeyID, h.Type, h.ContentType}
-		s.json, err = plainEncoder().Append(s.json[:0], &s.header)
-	} else {
-		s.json, err = h.MarshalJSON()
-	}
-	if err != nil {
+	if err := s.encodeHeader(h); err != nil {
 		return "", err
 	}
-	s.token = append(b64url.AppendEncode(s.token[:0], s.json), '.')
+	var err error
 	if s.json, err = p.claims.Append(s.json[:0], &s.claims); err != nil {
 		// A map has the name of a claim in Registered, be that one written or left out.
 		if errors.Is(err, strictjson.ErrDuplicate) {
@@ -134,10 +128,36 @@ func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *pla
 		}
 		return "", err
 	}
-	s.token = b64url.AppendEncode(s.token, s.json)
-	if s.signature, err = key.AppendSign(ctx, s.signature[:0], s.token); err != nil {
+	// The last signature is as long as this one will be, unless keys of different sizes take turns.
+	size := max(key.Algorithm().SignatureSize(), len(s.signature))
+	token := make([]byte, 0, len(s.encoded)+b64url.EncodedLen(len(s.json))+1+b64url.EncodedLen(size))
+	token = b64url.AppendEncode(append(token, s.encoded...), s.json)
+	if s.signature, err = key.AppendSign(ctx, s.signature[:0], token); err != nil {
 		return "", err
 	}
-	s.token = b64url.AppendEncode(append(s.token, '.'), s.signature)
-	return string(s.token), nil
+	token = b64url.AppendEncode(append(token, '.'), s.signature)
+	return alias.String(token), nil
+}
+
+// encodeHeader sets s.encoded to the first part of the token and the dot behind it. A
+// program signs with few headers, so the last one is often this one.
+func (s *scratch[C]) encodeHeader(h *Header) error {
+	var plain plainHeader // zero: not to be recognised
+	if h.JWK == nil && h.X5C == nil && h.X5T256 == "" && h.JKU == "" && h.X5U == "" && h.Critical == nil && h.Extra == nil {
+		plain = plainHeader{h.Algorithm, h.KeyID, h.Type, h.ContentType}
+		if plain == s.header {
+			return nil
+		}
+	}
+	s.header = plain // on an error, s is not used again
+	var err error
+	if plain == (plainHeader{}) {
+		s.json, err = h.MarshalJSON()
+	} else {
+		s.json, err = plainEncoder().Append(s.json[:0], &s.header)
+	}
+	if err == nil {
+		s.encoded = append(b64url.AppendEncode(s.encoded[:0], s.json), '.')
+	}
+	return err
 }

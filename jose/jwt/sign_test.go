@@ -268,7 +268,7 @@ func TestLargeTokensAreNotKept(t *testing.T) {
 	}
 	p, _ := planOf[map[string]any]()
 	for range 4 {
-		if s := p.pool.Get().(*scratch[map[string]any]); cap(s.json)+cap(s.token) > maxScratch || s.claims.Claims != nil {
+		if s := p.pool.Get().(*scratch[map[string]any]); cap(s.json)+cap(s.encoded) > maxScratch || s.claims.Claims != nil {
 			t.Error("a large buffer, or a caller's claims, stay in the pool")
 		}
 	}

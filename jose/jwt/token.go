@@ -19,14 +19,23 @@ type Header = jws.Header
 // belongs to the caller; nothing in it is shared with another token, save the Key,
 // which is immutable.
 type Token[C any] struct {
-	Header     Header `json:"-"`
 	Registered `json:",inline"`
 	Claims     C            `json:",inline"` // a map has what is not in Registered
 	Key        jwk.Verifier `json:"-"`       // the key that verified the signature
 
+	header  *Header // shared with other tokens
 	payload []byte
 	limits  *strictjson.Limits
 	single  [1]string // the room of an Audience of one
+}
+
+// Header returns the header: a copy.
+func (t *Token[C]) Header() Header {
+	var h Header
+	if t.header != nil {
+		copyHeader(&h, t.header)
+	}
+	return h
 }
 
 // Payload returns the claims as they were signed, a JSON object: a copy.

@@ -250,9 +250,8 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 
 // accept reads the claims of a token whose signature has verified, and holds them to the policy.
 func (v *Verifier[C]) accept(ctx context.Context, h *Header, key jwk.Verifier, payload []byte, selector string) (*Token[C], error) {
-	t := &Token[C]{Key: key, payload: payload, limits: &v.limits}
+	t := &Token[C]{Key: key, header: h, payload: payload, limits: &v.limits}
 	t.Audience = t.single[:0]
-	copyHeader(&t.Header, h)
 	now := v.policy.Clock()
 	if err := v.decoder.Decode(payload, t, v.limits); err != nil {
 		return nil, &RejectError{v.diagnose(payload, err, now)}

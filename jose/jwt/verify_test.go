@@ -32,8 +32,8 @@ func TestVerify(t *testing.T) {
 	if tok.Claims.Number != 7 || strings.Join(tok.Claims.Tags, " ") != "a b" {
 		t.Errorf("claims %+v", tok.Claims)
 	}
-	if tok.Header.Type != "JWT" || string(tok.Header.Extra["extra"]) != "1" || tok.Key.Algorithm() != jwa.HS256 {
-		t.Errorf("header %+v", tok.Header)
+	if tok.Header().Type != "JWT" || string(tok.Header().Extra["extra"]) != "1" || tok.Key.Algorithm() != jwa.HS256 {
+		t.Errorf("header %+v", tok.Header())
 	}
 	var scope string
 	if ok, err := tok.Claim("scope", &scope); !ok || err != nil || scope != "read" {
@@ -570,8 +570,8 @@ func TestAlgorithms(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if tok.Header.Algorithm != alg.Name() || tok.Header.KeyID != signer.KeyID() {
-					t.Errorf("header %+v", tok.Header)
+				if tok.Header().Algorithm != alg.Name() || tok.Header().KeyID != signer.KeyID() {
+					t.Errorf("header %+v", tok.Header())
 				}
 				_, err = v.Verify(ctx, spoil(raw))
 				want(t, err, "sig.invalid")
