@@ -4,23 +4,23 @@ package attack
 func Others() []Other {
 	return []Other{
 		{"A6", "no_network_at_all", "the import policy: no jose package can reach net/http; both fronts count the visitors of a server"},
-		{"A8", "file_store_stays_in_its_folder", "no store by kid exists yet: the issue of the authorization server's stores"},
+		{"A8", "file_store_stays_in_its_folder", "no store by kid is built yet"},
 		{"A12", "secrets_leave_no_published_set", here},
 		{"A12", "sets_over_HTTP", "keyset: the issue that fetches JWK sets"},
 		{"A13", "no_registry", "jose/jwa: extensions are values, TestNew there; interop/extalg shows one"},
 		{"B2", "twin_signature_is_no_new_token", here},
 		{"B10", "constant_time", here},
 		{"B11", "nonce_never_repeats", here},
-		{"B12", "ML-DSA", "ext/mldsa: the issue of post-quantum signatures"},
+		{"B12", "ML-DSA", "ext/mldsa is not built yet"},
 		{"B13", "detached_payload_swapped", here},
 		{"D3", "typed_claims_match_exactly", here},
 		{"D13", "typed_integers_are_exact", here},
-		{"D15", "prototype_members", "debugger: the issue of the web debugger"},
+		{"D15", "prototype_members", "debugger is not built yet"},
 		{"F15", "leeway_out_of_bounds", here},
 		{"F17", "jti_used_twice", here},
-		{"G3", "dictionary_secrets", "lint: the issue of the linter"},
-		{"G4", "repeated_bytes", "lint: the issue of the linter"},
-		{"H7", "nested_in_encryption", "jose/jwe: the issue of encryption"},
+		{"G3", "dictionary_secrets", "the rules of lint are not built yet"},
+		{"G4", "repeated_bytes", "the rules of lint are not built yet"},
+		{"H7", "nested_in_encryption", "jose/jwe is not built yet"},
 		{"H8", "who_signed_is_reported", here},
 		{"H12", "claim_name_injection", here},
 		{"K15", "set_is_refused_cheaply", here},
@@ -28,7 +28,7 @@ func Others() []Other {
 		{"L6", "fetch_storms", "keyset: the issue that fetches JWK sets"},
 		{"L7", "slow_server", "keyset: the issue that fetches JWK sets"},
 		{"L8", "size_of_a_body", "keyset: the issue that fetches JWK sets"},
-		{"L9", "scopes", "oauth: the issue of scopes; no regular expression is used"},
+		{"L9", "scopes", "oauth is not built yet; no regular expression is used"},
 	}
 }
 
