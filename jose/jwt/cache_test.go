@@ -269,7 +269,7 @@ func TestHeadersAreNotShared(t *testing.T) {
 		if string(h.Extra["x"]) != "[1]" || len(h.Extra) != 1 || h.Critical[0] != "x" || h.X5C[0][0] != 1 || h.JWK.KeyType() != "OKP" {
 			t.Fatalf("%d: %+v", i, h)
 		}
-		copy(h.Extra["x"], "XXX")
+		copy(h.Extra["x"], "zzz")
 		h.Extra["y"] = json.RawMessage("1")
 		h.Critical[0] = "spoilt"
 		h.X5C[0][0] = 9
