@@ -9,6 +9,10 @@
 // exact and case-sensitive (RFC 7515, Section 4.1.1). The algorithm "none" has no
 // value here, so that nothing can be configured to accept it.
 //
+// What is named Experimental follows a draft, the number of which is in the name. It
+// goes away when the draft does, and [Lookup] does not find it: programs that want it
+// name it.
+//
 // There is no registry: an algorithm that is not in the table is a value made by
 // [New] and handed to the functions that shall understand it. Values are
 // comparable with ==; [Algorithm.Is] also knows that EdDSA and Ed25519 are two
@@ -17,6 +21,7 @@ package jwa
 
 import (
 	"crypto"
+	"slices"
 	"strings"
 
 	"github.com/jotsuite/jot/internal/fault"
@@ -34,7 +39,8 @@ type Traits struct {
 	// Curve is the "crv" of its keys, or empty.
 	Curve string
 	// Hash is what the message is hashed with before the key is used, or 0 where
-	// the key is used on the whole message, as with Ed25519.
+	// the key is used on the whole message, as with Ed25519. Algorithms of encryption
+	// derive or pad keys with it.
 	Hash crypto.Hash
 	// SignatureSize is the length of every signature in bytes, or 0 where it
 	// depends on the key.
@@ -51,8 +57,19 @@ type entry struct {
 	canonical string // what names the same algorithm shares it
 	family    string
 	use       string
+	mode      mode
+	keySize   int // of the AES key that wraps or seals, in bytes
 	Traits
 }
+
+// mode is how the content encryption key comes about (RFC 7516, Section 2).
+type mode byte
+
+const (
+	wrapped    mode = iota // random, and encrypted to each recipient
+	direct                 // shared or agreed on
+	integrated             // there is none
+)
 
 // ErrInvalid is the refusal of [New]: the name is taken, forbidden, or not a name.
 var ErrInvalid error = errInvalid
@@ -76,7 +93,7 @@ func New(name string, t Traits) (Algorithm, error) {
 	case t.Hash > crypto.BLAKE2b_512:
 		return Algorithm{}, errInvalid.With("the hash is unknown")
 	}
-	for _, a := range table {
+	for _, a := range slices.Concat(table, experimental) {
 		// Names that differ from a standard one only in case would be mistaken for it.
 		if strings.EqualFold(a.Name(), name) {
 			return Algorithm{}, errInvalid.With("the name " + a.Name() + " is taken")
@@ -109,7 +126,9 @@ func (a Algorithm) KeyType() string { return a.entry().KeyType }
 // Curve returns the "crv" of the keys that fit, or "" where there is none or any.
 func (a Algorithm) Curve() string { return a.entry().Curve }
 
-// Hash returns the hash of the message, or 0 where the key takes all of it.
+// Hash returns the hash of the message, or 0 where the key takes all of it. For
+// encryption it is the hash of the padding (RSA-OAEP) or of the derivation (ECDH-ES,
+// PBES2, HPKE), or 0 where there is none.
 func (a Algorithm) Hash() crypto.Hash { return a.entry().Hash }
 
 // SignatureSize returns the length of a signature in bytes, or 0 where it depends
@@ -118,12 +137,26 @@ func (a Algorithm) SignatureSize() int { return a.entry().SignatureSize }
 
 // Family returns the scheme that algorithms share and differ in their parameters
 // by: "HMAC", "RSASSA-PKCS1-v1_5", "RSASSA-PSS", "ECDSA", "EdDSA", for encryption
-// "RSAES", "AES-KW", "AES-GCMKW", "direct", "ECDH-ES", "PBES2", and "" for an
-// algorithm made by [New].
+// "RSAES", "AES-KW", "AES-GCMKW", "direct", "ECDH-ES", "PBES2", "HPKE", and "" for
+// an algorithm made by [New].
 func (a Algorithm) Family() string { return a.entry().family }
 
 // Use returns "sig" or "enc", as in the "use" of a JWK (RFC 7517, Section 4.2).
 func (a Algorithm) Use() string { return a.entry().use }
+
+// KeySize returns the length in bytes of the AES key that wraps the content
+// encryption key: 16 for A128KW, A128GCMKW, PBES2-HS256+A128KW and ECDH-ES+A128KW. It
+// is 0 for other algorithms.
+func (a Algorithm) KeySize() int { return a.entry().keySize }
+
+// Direct reports whether the algorithm gives the content encryption key itself, so
+// that no encrypted key travels: dir and ECDH-ES (RFC 7516, Section 2).
+func (a Algorithm) Direct() bool { return a.entry().mode == direct }
+
+// Integrated reports whether the algorithm encrypts the plaintext itself, so that
+// there is no "enc" and no content encryption key: HPKE without -KE
+// (draft-ietf-jose-hpke-encrypt-21, Section 5).
+func (a Algorithm) Integrated() bool { return a.entry().mode == integrated }
 
 // Symmetric reports whether one secret both makes and checks.
 func (a Algorithm) Symmetric() bool { return a.entry().KeyType == "oct" }
@@ -145,7 +178,7 @@ func (a Algorithm) Is(other Algorithm) bool {
 }
 
 // Lookup returns the algorithm of a name in the table, for signatures or for
-// encryption. It never finds "none".
+// encryption. It finds neither "none" nor what is Experimental.
 func Lookup(name string) (Algorithm, bool) {
 	a, ok := byName[name]
 	return a, ok
@@ -170,6 +203,8 @@ type Encryption struct{ e *encryption }
 type encryption struct {
 	name    string
 	keySize int
+	ivSize  int
+	tagSize int
 	spec    string
 }
 
@@ -182,6 +217,12 @@ func (e Encryption) String() string { return e.entry().name }
 // KeySize returns the length of the content encryption key in bytes.
 func (e Encryption) KeySize() int { return e.entry().keySize }
 
+// IVSize returns the length of the initialization vector in bytes.
+func (e Encryption) IVSize() int { return e.entry().ivSize }
+
+// TagSize returns the length of the authentication tag in bytes.
+func (e Encryption) TagSize() int { return e.entry().tagSize }
+
 // Spec returns the clause that defines the encryption.
 func (e Encryption) Spec() string { return e.entry().spec }
 
@@ -193,6 +234,9 @@ func (e Encryption) entry() *encryption {
 	}
 	return e.e
 }
+
+// Encryptions returns the table of content encryptions.
+func Encryptions() []Encryption { return slices.Clone(encryptions) }
 
 // LookupEncryption returns the content encryption of a name, exact and
 // case-sensitive.

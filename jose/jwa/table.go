@@ -32,41 +32,73 @@ var (
 	Ed25519 = sig("Ed25519", "EdDSA", "OKP", "Ed25519", 0, 64, "RFC 9864, Section 2.2").as(EdDSA)
 )
 
-// The key management algorithms of encryption. They are named here; this version
-// has no encryption.
+// The key management algorithms of encryption.
 var (
-	RSA1_5       = enc("RSA1_5", "RSAES", "RSA", "RFC 7518, Section 4.2").deprecated()
-	RSA_OAEP     = enc("RSA-OAEP", "RSAES", "RSA", "RFC 7518, Section 4.3")
-	RSA_OAEP_256 = enc("RSA-OAEP-256", "RSAES", "RSA", "RFC 7518, Section 4.3")
+	// RSA1_5 is RSAES-PKCS1-v1_5. Whoever can tell its failures apart can decrypt with
+	// the key, which is why package jwk asks for it to be allowed by name.
+	RSA1_5 = enc("RSA1_5", "RSAES", "RSA", 0, "RFC 7518, Section 4.2").deprecated()
 
-	A128KW = enc("A128KW", "AES-KW", "oct", "RFC 7518, Section 4.4")
-	A192KW = enc("A192KW", "AES-KW", "oct", "RFC 7518, Section 4.4")
-	A256KW = enc("A256KW", "AES-KW", "oct", "RFC 7518, Section 4.4")
+	// RSAES-OAEP. The hash of RSA-OAEP is SHA-1, whose collisions do no harm there. The
+	// last two are of the Web Cryptography API.
+	RSA_OAEP     = enc("RSA-OAEP", "RSAES", "RSA", 0, "RFC 7518, Section 4.3").hashed(crypto.SHA1)
+	RSA_OAEP_256 = enc("RSA-OAEP-256", "RSAES", "RSA", 0, "RFC 7518, Section 4.3").hashed(crypto.SHA256)
+	RSA_OAEP_384 = enc("RSA-OAEP-384", "RSAES", "RSA", 0, "W3C WebCryptoAPI").hashed(crypto.SHA384)
+	RSA_OAEP_512 = enc("RSA-OAEP-512", "RSAES", "RSA", 0, "W3C WebCryptoAPI").hashed(crypto.SHA512)
 
-	Dir = enc("dir", "direct", "oct", "RFC 7518, Section 4.5")
+	// AES Key Wrap (RFC 3394).
+	A128KW = enc("A128KW", "AES-KW", "oct", 16, "RFC 7518, Section 4.4")
+	A192KW = enc("A192KW", "AES-KW", "oct", 24, "RFC 7518, Section 4.4")
+	A256KW = enc("A256KW", "AES-KW", "oct", 32, "RFC 7518, Section 4.4")
 
-	ECDH_ES        = enc("ECDH-ES", "ECDH-ES", "", "RFC 7518, Section 4.6")
-	ECDH_ES_A128KW = enc("ECDH-ES+A128KW", "ECDH-ES", "", "RFC 7518, Section 4.6")
-	ECDH_ES_A192KW = enc("ECDH-ES+A192KW", "ECDH-ES", "", "RFC 7518, Section 4.6")
-	ECDH_ES_A256KW = enc("ECDH-ES+A256KW", "ECDH-ES", "", "RFC 7518, Section 4.6")
+	// Dir uses a shared key as the content encryption key.
+	Dir = enc("dir", "direct", "oct", 0, "RFC 7518, Section 4.5").giving(direct)
 
-	A128GCMKW = enc("A128GCMKW", "AES-GCMKW", "oct", "RFC 7518, Section 4.7")
-	A192GCMKW = enc("A192GCMKW", "AES-GCMKW", "oct", "RFC 7518, Section 4.7")
-	A256GCMKW = enc("A256GCMKW", "AES-GCMKW", "oct", "RFC 7518, Section 4.7")
+	// Key agreement on P-256, P-384, P-521 and X25519 (RFC 8037, Section 3.2).
+	ECDH_ES        = enc("ECDH-ES", "ECDH-ES", "", 0, "RFC 7518, Section 4.6").hashed(crypto.SHA256).giving(direct)
+	ECDH_ES_A128KW = enc("ECDH-ES+A128KW", "ECDH-ES", "", 16, "RFC 7518, Section 4.6").hashed(crypto.SHA256)
+	ECDH_ES_A192KW = enc("ECDH-ES+A192KW", "ECDH-ES", "", 24, "RFC 7518, Section 4.6").hashed(crypto.SHA256)
+	ECDH_ES_A256KW = enc("ECDH-ES+A256KW", "ECDH-ES", "", 32, "RFC 7518, Section 4.6").hashed(crypto.SHA256)
 
-	PBES2_HS256_A128KW = enc("PBES2-HS256+A128KW", "PBES2", "oct", "RFC 7518, Section 4.8")
-	PBES2_HS384_A192KW = enc("PBES2-HS384+A192KW", "PBES2", "oct", "RFC 7518, Section 4.8")
-	PBES2_HS512_A256KW = enc("PBES2-HS512+A256KW", "PBES2", "oct", "RFC 7518, Section 4.8")
+	// Key wrapping with AES-GCM.
+	A128GCMKW = enc("A128GCMKW", "AES-GCMKW", "oct", 16, "RFC 7518, Section 4.7")
+	A192GCMKW = enc("A192GCMKW", "AES-GCMKW", "oct", 24, "RFC 7518, Section 4.7")
+	A256GCMKW = enc("A256GCMKW", "AES-GCMKW", "oct", 32, "RFC 7518, Section 4.7")
+
+	// Key wrapping with a key that PBKDF2 derives from a password.
+	PBES2_HS256_A128KW = enc("PBES2-HS256+A128KW", "PBES2", "oct", 16, "RFC 7518, Section 4.8").hashed(crypto.SHA256)
+	PBES2_HS384_A192KW = enc("PBES2-HS384+A192KW", "PBES2", "oct", 24, "RFC 7518, Section 4.8").hashed(crypto.SHA384)
+	PBES2_HS512_A256KW = enc("PBES2-HS512+A256KW", "PBES2", "oct", 32, "RFC 7518, Section 4.8").hashed(crypto.SHA512)
+)
+
+// Hybrid public key encryption, as draft-ietf-jose-hpke-encrypt-21 defines it. What it
+// defines on X448 is not here.
+var (
+	// Integrated encryption (Section 5.1).
+	ExperimentalHPKE0Draft21 = hpke("HPKE-0", "EC", "P-256", crypto.SHA256, 16).giving(integrated)
+	ExperimentalHPKE1Draft21 = hpke("HPKE-1", "EC", "P-384", crypto.SHA384, 32).giving(integrated)
+	ExperimentalHPKE2Draft21 = hpke("HPKE-2", "EC", "P-521", crypto.SHA512, 32).giving(integrated)
+	ExperimentalHPKE3Draft21 = hpke("HPKE-3", "OKP", "X25519", crypto.SHA256, 16).giving(integrated)
+	// HPKE-4 seals with ChaCha20-Poly1305, the others with AES-GCM.
+	ExperimentalHPKE4Draft21 = hpke("HPKE-4", "OKP", "X25519", crypto.SHA256, 0).giving(integrated)
+	ExperimentalHPKE7Draft21 = hpke("HPKE-7", "EC", "P-256", crypto.SHA256, 32).giving(integrated)
+
+	// Key encryption (Section 6.2).
+	ExperimentalHPKE0KEDraft21 = hpke("HPKE-0-KE", "EC", "P-256", crypto.SHA256, 16)
+	ExperimentalHPKE1KEDraft21 = hpke("HPKE-1-KE", "EC", "P-384", crypto.SHA384, 32)
+	ExperimentalHPKE2KEDraft21 = hpke("HPKE-2-KE", "EC", "P-521", crypto.SHA512, 32)
+	ExperimentalHPKE3KEDraft21 = hpke("HPKE-3-KE", "OKP", "X25519", crypto.SHA256, 16)
+	ExperimentalHPKE4KEDraft21 = hpke("HPKE-4-KE", "OKP", "X25519", crypto.SHA256, 0)
+	ExperimentalHPKE7KEDraft21 = hpke("HPKE-7-KE", "EC", "P-256", crypto.SHA256, 32)
 )
 
 // The content encryptions.
 var (
-	A128CBC_HS256 = content("A128CBC-HS256", 32, "RFC 7518, Section 5.2.3")
-	A192CBC_HS384 = content("A192CBC-HS384", 48, "RFC 7518, Section 5.2.4")
-	A256CBC_HS512 = content("A256CBC-HS512", 64, "RFC 7518, Section 5.2.5")
-	A128GCM       = content("A128GCM", 16, "RFC 7518, Section 5.3")
-	A192GCM       = content("A192GCM", 24, "RFC 7518, Section 5.3")
-	A256GCM       = content("A256GCM", 32, "RFC 7518, Section 5.3")
+	A128CBC_HS256 = content("A128CBC-HS256", 32, 16, 16, "RFC 7518, Section 5.2.3")
+	A192CBC_HS384 = content("A192CBC-HS384", 48, 16, 24, "RFC 7518, Section 5.2.4")
+	A256CBC_HS512 = content("A256CBC-HS512", 64, 16, 32, "RFC 7518, Section 5.2.5")
+	A128GCM       = content("A128GCM", 16, 12, 16, "RFC 7518, Section 5.3")
+	A192GCM       = content("A192GCM", 24, 12, 16, "RFC 7518, Section 5.3")
+	A256GCM       = content("A256GCM", 32, 12, 16, "RFC 7518, Section 5.3")
 )
 
 // table has every algorithm once; everything else here is derived from it. The
@@ -77,12 +109,20 @@ var table = []Algorithm{
 	PS256, PS384, PS512,
 	ES256, ES384, ES512,
 	EdDSA, Ed25519,
-	RSA1_5, RSA_OAEP, RSA_OAEP_256,
+	RSA1_5, RSA_OAEP, RSA_OAEP_256, RSA_OAEP_384, RSA_OAEP_512,
 	A128KW, A192KW, A256KW,
 	Dir,
 	ECDH_ES, ECDH_ES_A128KW, ECDH_ES_A192KW, ECDH_ES_A256KW,
 	A128GCMKW, A192GCMKW, A256GCMKW,
 	PBES2_HS256_A128KW, PBES2_HS384_A192KW, PBES2_HS512_A256KW,
+}
+
+// experimental has what is of a draft. Only New looks into it, to keep the names free.
+var experimental = []Algorithm{
+	ExperimentalHPKE0Draft21, ExperimentalHPKE1Draft21, ExperimentalHPKE2Draft21,
+	ExperimentalHPKE3Draft21, ExperimentalHPKE4Draft21, ExperimentalHPKE7Draft21,
+	ExperimentalHPKE0KEDraft21, ExperimentalHPKE1KEDraft21, ExperimentalHPKE2KEDraft21,
+	ExperimentalHPKE3KEDraft21, ExperimentalHPKE4KEDraft21, ExperimentalHPKE7KEDraft21,
 }
 
 var encryptions = []Encryption{
@@ -103,15 +143,32 @@ func sig(name, family, kty, crv string, h crypto.Hash, size int, spec string) Al
 	}}}
 }
 
-func enc(name, family, kty, spec string) Algorithm {
-	return Algorithm{&entry{name: name, canonical: name, family: family, use: "enc", Traits: Traits{KeyType: kty, Spec: spec}}}
+func enc(name, family, kty string, keySize int, spec string) Algorithm {
+	return Algorithm{&entry{name: name, canonical: name, family: family, use: "enc", keySize: keySize, Traits: Traits{KeyType: kty, Spec: spec}}}
 }
 
-func content(name string, keySize int, spec string) Encryption {
-	return Encryption{&encryption{name: name, keySize: keySize, spec: spec}}
+func hpke(name, kty, crv string, h crypto.Hash, keySize int) Algorithm {
+	a := enc(name, "HPKE", kty, keySize, "draft-ietf-jose-hpke-encrypt-21").hashed(h)
+	a.e.Curve = crv
+	return a
 }
 
-// deprecated and as are for the table alone: they change a row before anyone sees it.
+func content(name string, keySize, ivSize, tagSize int, spec string) Encryption {
+	return Encryption{&encryption{name, keySize, ivSize, tagSize, spec}}
+}
+
+// These are for the table alone: they change a row before anyone sees it.
+
+func (a Algorithm) hashed(h crypto.Hash) Algorithm {
+	a.e.Hash = h
+	return a
+}
+
+func (a Algorithm) giving(m mode) Algorithm {
+	a.e.mode = m
+	return a
+}
+
 func (a Algorithm) deprecated() Algorithm {
 	a.e.Deprecated = true
 	return a

@@ -34,6 +34,15 @@ type Binding struct {
 	Algorithms []jwa.Algorithm
 	// Extensions are the algorithms that are not in the table of jwa.
 	Extensions []Extension
+	// Encryptions is what keys for encryption are bound to, in the order of preference.
+	// Where it is empty they may be used with all.
+	Encryptions []jwa.Encryption
+	// Agreements are the curves for ECDH-ES beside those of the standard library.
+	Agreements []Agreement
+	// AllowRSA1_5DespitePaddingOracles lets keys be bound to RSA1_5. Its failures are
+	// hidden here as well as they can be (RFC 7516, Section 11.5), but the algorithm is
+	// broken wherever one shows.
+	AllowRSA1_5DespitePaddingOracles bool
 }
 
 // Extension teaches this package an algorithm that is not in the table of jwa. It

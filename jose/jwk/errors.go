@@ -27,6 +27,11 @@ var (
 	// ErrSignature: the signature does not verify, or a signer made none that would
 	// (sig.invalid).
 	ErrSignature error = errSignature
+	// ErrWrapping: what a JWE says about its content encryption key is malformed, or not
+	// for this key (header.invalid).
+	ErrWrapping error = errWrapping
+	// ErrDecrypt: the key does not decrypt it. Nothing more is said (dec.failed).
+	ErrDecrypt error = errDecrypt
 )
 
 var (
@@ -41,4 +46,6 @@ var (
 	errNoKey       = fault.New("key.none", "RFC 7515, Section 5.2", "no key fits")
 	errAmbiguous   = fault.New("key.ambiguous", "RFC 7517, Section 4.5", "too many keys fit")
 	errSignature   = fault.New("sig.invalid", "RFC 7515, Section 5.2", "the signature is not valid")
+	errWrapping    = fault.New("header.invalid", "RFC 7518, Section 4", "the header does not fit its key")
+	errDecrypt     = fault.New("dec.failed", "RFC 7516, Section 5.2", "it cannot be decrypted")
 )
