@@ -109,22 +109,11 @@ func AppendDecode(dst, src []byte) ([]byte, error) {
 		return dst, err
 	}
 	all := slices.Grow(dst, n)[:len(dst)+n]
-	out, in := all[len(dst):], src
-	d := &decoding
-	i, o := 0, 0
-	for i+8 <= len(in) && o+8 <= len(out) {
-		c := binary.LittleEndian.Uint64(in[i : i+8])
-		hi := d[0][byte(c)] | d[1][byte(c>>8)] | d[2][byte(c>>16)] | d[3][byte(c>>24)]
-		lo := d[0][byte(c>>32)] | d[1][byte(c>>40)] | d[2][byte(c>>48)] | d[3][byte(c>>56)]
-		if (hi|lo)&bad != 0 {
-			return dst, refuse(src)
-		}
-		// Two bytes more than the six are written: the next round puts its own there.
-		binary.BigEndian.PutUint64(out[o:o+8], uint64(hi)<<40|uint64(lo)<<16)
-		i += 8
-		o += 6
+	out, in, ok := decode8(all[len(dst):], src, &decoding)
+	if !ok {
+		return dst, refuse(src)
 	}
-	in, out = in[i:], out[o:]
+	d := &decoding
 	for len(in) >= 4 {
 		v := d[0][in[0]] | d[1][in[1]] | d[2][in[2]] | d[3][in[3]]
 		if v&bad != 0 {
@@ -148,6 +137,22 @@ func AppendDecode(dst, src []byte) ([]byte, error) {
 		out[0], out[1] = byte(v>>16), byte(v>>8)
 	}
 	return all, nil
+}
+
+// decode8 decodes eight characters at a time, while there is room for eight bytes, and
+// returns what is left. It has a function of its own so that all it needs is in registers.
+func decode8(out, in []byte, d *[4][256]uint32) (_, _ []byte, ok bool) {
+	for len(in) >= 8 && len(out) >= 8 {
+		hi := d[0][in[0]] | d[1][in[1]] | d[2][in[2]] | d[3][in[3]]
+		lo := d[0][in[4]] | d[1][in[5]] | d[2][in[6]] | d[3][in[7]]
+		if (hi|lo)&bad != 0 {
+			return nil, nil, false
+		}
+		// Two bytes more than the six are written: the next round puts its own there.
+		binary.BigEndian.PutUint64(out, uint64(hi)<<40|uint64(lo)<<16)
+		in, out = in[8:], out[6:]
+	}
+	return out, in, true
 }
 
 // refuse says where src stops being canonical base64url: at the first character
