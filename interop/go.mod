@@ -4,15 +4,20 @@ go 1.26.4
 
 require (
 	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a
-	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/jotsuite/jot v0.0.0
+	github.com/jotsuite/jot/ext/ed448 v0.0.0
+	github.com/jotsuite/jot/ext/es256k v0.0.0
+	github.com/jotsuite/jot/ext/mldsa v0.0.0
 	github.com/kataras/jwt v0.1.12
 	github.com/lestrrat-go/jwx/v3 v3.3.0
 )
 
 require (
+	filippo.io/mldsa v1.0.0 // indirect
+	github.com/cloudflare/circl v1.6.5 // indirect
+	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1 // indirect
 	github.com/goccy/go-json v0.10.6 // indirect
 	github.com/lestrrat-go/blackmagic v1.0.4 // indirect
 	github.com/lestrrat-go/dsig v1.4.0 // indirect
@@ -26,4 +31,9 @@ require (
 	golang.org/x/sys v0.47.0 // indirect
 )
 
-replace github.com/jotsuite/jot => ..
+replace (
+	github.com/jotsuite/jot => ..
+	github.com/jotsuite/jot/ext/ed448 => ../ext/ed448
+	github.com/jotsuite/jot/ext/es256k => ../ext/es256k
+	github.com/jotsuite/jot/ext/mldsa => ../ext/mldsa
+)
