@@ -172,6 +172,25 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// TestOldName holds that the name EdDSA, which both curves had, is not one of Ed448.
+func TestOldName(t *testing.T) {
+	key, err := parse(t, members(t)).PrivateKey(binding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jws.Sign(ctx, key, jws.Header{Algorithm: "EdDSA"}, nil); codeOf(err) != "alg.mismatch" {
+		t.Errorf("signed: %v", err)
+	}
+	input := encode([]byte(`{"alg":"EdDSA","kid":"1"}`)) + "." + encode([]byte("payload"))
+	signature, err := key.Sign(ctx, []byte(input))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jws.Verify(ctx, jwk.Set{key.Public()}, input+"."+encode(signature), jws.Options{}); codeOf(err) != "alg.mismatch" {
+		t.Errorf("verified: %v", err)
+	}
+}
+
 func TestKeys(t *testing.T) {
 	other, err := extension.Generate()
 	if err != nil {
