@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jotsuite/jot/internal/b64url"
+	"github.com/jotsuite/jot/internal/header"
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/jose/jwk"
 )
@@ -141,8 +142,8 @@ func unprotectedJSON(h Header, protected []byte) ([]byte, error) {
 }
 
 var (
-	encodeFlattened = planned[flattened]()
-	encodeGeneral   = planned[document]()
+	encodeFlattened = header.Planned[flattened]()
+	encodeGeneral   = header.Planned[document]()
 )
 
 func (d *document) encode() ([]byte, error) {
@@ -346,7 +347,7 @@ func (e *entry) read(p part, o Options) error {
 	var protected []byte
 	if p.protected != nil {
 		var err error
-		if protected, err = decodeHeader(*p.protected, o); err != nil {
+		if protected, err = header.Decode(*p.protected, o.maxHeader()); err != nil {
 			return err
 		}
 		if e.Header, err = parseProtected(protected, o); err != nil {
@@ -364,14 +365,14 @@ func (e *entry) read(p part, o Options) error {
 		}
 	}
 	if o.AllowUnprotectedHeader {
-		return checkAlgorithm(either(e.Header.Algorithm, e.Unprotected.Algorithm))
+		return header.CheckAlgorithm(either(e.Header.Algorithm, e.Unprotected.Algorithm), "sig")
 	}
 	// Stricter than RFC 7515, which lets both be anywhere: what selects the key and
 	// the algorithm is signed.
 	if e.Unprotected.Algorithm != "" || e.Unprotected.KeyID != "" {
 		return errHeader.Wrap(errUnprotected)
 	}
-	return checkAlgorithm(e.Header.Algorithm)
+	return header.CheckAlgorithm(e.Header.Algorithm, "sig")
 }
 
 // parseUnprotected reads an unprotected header beside a protected one, which is
@@ -385,23 +386,5 @@ func parseUnprotected(raw, protected []byte) (Header, error) {
 	if m.Critical != nil || m.B64 != nil {
 		return Header{}, errHeader.Wrap(errUnprotected)
 	}
-	if protected == nil {
-		return h, nil
-	}
-	names := make(map[string]bool)
-	// It has been parsed before.
-	_ = strictjson.Object(protected, headerLimits(protected), func(name string, _ []byte) error {
-		names[name] = true
-		return nil
-	})
-	err = strictjson.Object(raw, headerLimits(raw), func(name string, _ []byte) error {
-		if names[name] {
-			return errConflict
-		}
-		return nil
-	})
-	if err != nil {
-		return Header{}, errHeader.Wrap(err)
-	}
-	return h, nil
+	return h, header.Disjoint(protected, raw)
 }

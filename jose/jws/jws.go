@@ -27,6 +27,7 @@ import (
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/internal/fault"
+	"github.com/jotsuite/jot/internal/header"
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 )
@@ -46,27 +47,19 @@ var (
 var (
 	errMalformed = compact.ErrMalformed
 	errTooLarge  = compact.ErrTooLarge
-	errHeader    = fault.New("header.invalid", "RFC 7515, Section 4", "the header is refused")
-	errCritical  = fault.New("crit.invalid", "RFC 7515, Section 4.1.11", "crit is refused")
-	errAlgorithm = fault.New("alg.not_allowed", "RFC 8725, Section 3.1", "the algorithm is refused")
-	errNoKey     = fault.New("key.none", "RFC 7515, Section 6", "the keys do not serve this token")
+	errHeader    = header.ErrInvalid
+	errCritical  = header.ErrCritical
+	errAlgorithm = header.ErrAlgorithm
+	errNoKey     = header.ErrNoKey
 	errSignature = fault.New("sig.invalid", "RFC 7515, Section 5.2", "the signature does not verify")
 
-	errConflict      = fault.New("header.conflict", "RFC 7515, Section 7.2.1", "a name is in the protected and the unprotected header")
-	errUnprotected   = fault.New("header.unprotected", "RFC 7515, Section 10.7", "alg, kid, crit and b64 must be protected")
-	errPrivate       = fault.New("key.private", "RFC 7515, Section 4.1.3", "jwk is not a public key")
-	errB64           = fault.New("b64.invalid", "RFC 7797, Section 6", "b64 is false and not in crit")
-	errB64Type       = fault.New("b64.invalid", "RFC 7797, Section 3", "b64 is not true or false")
-	errB64Mixed      = fault.New("b64.invalid", "RFC 7797, Section 3", "b64 differs between the signatures")
-	errB64Payload    = fault.New("b64.invalid", "RFC 7797, Section 5.2", "the unencoded payload has a character that this form cannot carry")
-	errNotUnderstood = fault.New("crit.unknown", "RFC 7515, Section 4.1.11", "it lists an extension that is not understood")
-	errAlgMissing    = fault.New("alg.missing", "RFC 7515, Section 4.1.1", "the header has no alg")
-	errAlgNone       = fault.New("alg.none", "RFC 8725, Section 3.2", "none is no algorithm")
-	errAlgUnknown    = fault.New("alg.unknown", "RFC 7515, Section 4.1.1", "alg is no signature algorithm that is known")
-	errAlgMismatch   = fault.New("alg.mismatch", "RFC 8725, Section 3.1", "alg is not the key's algorithm")
-	errAmbiguous     = fault.New("key.ambiguous", "RFC 7515, Section 6", "more than four keys fit")
-	errNoSignature   = fault.New("sig.none", "RFC 7515, Section 7.2.1", "there is no signature")
-	errTooFew        = fault.New("sig.invalid", "RFC 7515, Section 5.2", "too few different keys have signed")
+	errUnprotected = fault.New("header.unprotected", "RFC 7515, Section 10.7", "alg, kid, crit and b64 must be protected")
+	errB64         = fault.New("b64.invalid", "RFC 7797, Section 6", "b64 is false and not in crit")
+	errB64Type     = fault.New("b64.invalid", "RFC 7797, Section 3", "b64 is not true or false")
+	errB64Mixed    = fault.New("b64.invalid", "RFC 7797, Section 3", "b64 differs between the signatures")
+	errB64Payload  = fault.New("b64.invalid", "RFC 7797, Section 5.2", "the unencoded payload has a character that this form cannot carry")
+	errNoSignature = fault.New("sig.none", "RFC 7515, Section 7.2.1", "there is no signature")
+	errTooFew      = fault.New("sig.invalid", "RFC 7515, Section 5.2", "too few different keys have signed")
 )
 
 // Options is what a verifier accepts. The zero value accepts the algorithms of the
