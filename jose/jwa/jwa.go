@@ -203,8 +203,6 @@ type Encryption struct{ e *encryption }
 type encryption struct {
 	name    string
 	keySize int
-	ivSize  int
-	tagSize int
 	spec    string
 }
 
@@ -216,12 +214,6 @@ func (e Encryption) String() string { return e.entry().name }
 
 // KeySize returns the length of the content encryption key in bytes.
 func (e Encryption) KeySize() int { return e.entry().keySize }
-
-// IVSize returns the length of the initialization vector in bytes.
-func (e Encryption) IVSize() int { return e.entry().ivSize }
-
-// TagSize returns the length of the authentication tag in bytes.
-func (e Encryption) TagSize() int { return e.entry().tagSize }
 
 // Spec returns the clause that defines the encryption.
 func (e Encryption) Spec() string { return e.entry().spec }

@@ -93,12 +93,12 @@ var (
 
 // The content encryptions.
 var (
-	A128CBC_HS256 = content("A128CBC-HS256", 32, 16, 16, "RFC 7518, Section 5.2.3")
-	A192CBC_HS384 = content("A192CBC-HS384", 48, 16, 24, "RFC 7518, Section 5.2.4")
-	A256CBC_HS512 = content("A256CBC-HS512", 64, 16, 32, "RFC 7518, Section 5.2.5")
-	A128GCM       = content("A128GCM", 16, 12, 16, "RFC 7518, Section 5.3")
-	A192GCM       = content("A192GCM", 24, 12, 16, "RFC 7518, Section 5.3")
-	A256GCM       = content("A256GCM", 32, 12, 16, "RFC 7518, Section 5.3")
+	A128CBC_HS256 = content("A128CBC-HS256", 32, "RFC 7518, Section 5.2.3")
+	A192CBC_HS384 = content("A192CBC-HS384", 48, "RFC 7518, Section 5.2.4")
+	A256CBC_HS512 = content("A256CBC-HS512", 64, "RFC 7518, Section 5.2.5")
+	A128GCM       = content("A128GCM", 16, "RFC 7518, Section 5.3")
+	A192GCM       = content("A192GCM", 24, "RFC 7518, Section 5.3")
+	A256GCM       = content("A256GCM", 32, "RFC 7518, Section 5.3")
 )
 
 // table has every algorithm once; everything else here is derived from it. The
@@ -153,8 +153,8 @@ func hpke(name, kty, crv string, h crypto.Hash, keySize int) Algorithm {
 	return a
 }
 
-func content(name string, keySize, ivSize, tagSize int, spec string) Encryption {
-	return Encryption{&encryption{name, keySize, ivSize, tagSize, spec}}
+func content(name string, keySize int, spec string) Encryption {
+	return Encryption{&encryption{name, keySize, spec}}
 }
 
 // These are for the table alone: they change a row before anyone sees it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -23,14 +24,18 @@ import (
 // which algorithms are known beside those of jwa. Its zero value is what most
 // programs want.
 //
-// The algorithm of a key is that of its "alg"; else that of its curve, EdDSA for
-// Ed25519; else, for RSA, RS256. An oct key without "alg" cannot be bound by the
-// zero value.
+// The algorithm of a key is that of its "alg"; else, for signatures, that of its
+// curve, EdDSA for Ed25519, or RS256 for RSA; else, for encryption, ECDH-ES. An oct key
+// without "alg", and an RSA key for encryption without it, cannot be bound by the zero
+// value. Whether a key is for signatures or for encryption is said by its "alg", "use",
+// "key_ops" or curve; a key in a set that says nothing is for signatures, unless
+// Algorithms has only algorithms of encryption for keys of its type.
 type Binding struct {
-	// Algorithms, where it names any for the type of a key, is what such keys may be
-	// bound to: a key whose "alg" or curve asks for another is refused, and an RSA or
-	// oct key without "alg" is bound to each of them. Key types that it does not name
-	// are not affected.
+	// Algorithms, where it names any for the type and use of a key, is what such keys may
+	// be bound to: a key whose "alg" or curve asks for another is refused, and an RSA or
+	// oct key without "alg", or any key for encryption, is bound to each of them. Types
+	// and uses that it does not name are not affected. What is Experimental in jwa must be
+	// named here.
 	Algorithms []jwa.Algorithm
 	// Extensions are the algorithms that are not in the table of jwa.
 	Extensions []Extension
@@ -70,6 +75,11 @@ func (b *Binding) lookup(name string) (jwa.Algorithm, *Extension, bool) {
 	if a, ok := jwa.Lookup(name); ok {
 		return a, nil, true
 	}
+	for _, a := range b.Algorithms {
+		if a.Family() == "HPKE" && a.Name() == name { // which jwa.Lookup does not find
+			return a, nil, true
+		}
+	}
 	for i := range b.Extensions {
 		if e := &b.Extensions[i]; e.Algorithm.Name() == name {
 			return e.Algorithm, e, true
@@ -82,51 +92,111 @@ func (b *Binding) lookup(name string) (jwa.Algorithm, *Extension, bool) {
 type choice struct {
 	alg jwa.Algorithm
 	ext *Extension
+	enc jwa.Encryption // where "alg" names it instead of dir
 }
 
-// choices appends the algorithms that w is bound to; only an RSA or oct key without
-// "alg" can have several.
-func (b *Binding) choices(dst []choice, w *wire) ([]choice, error) {
+// choices appends the algorithms that w is bound to for use, which is "sig", "enc" or,
+// where the key decides, empty. Only a key without "alg" can have several.
+func (b *Binding) choices(dst []choice, w *wire, use string) ([]choice, error) {
 	if w.KeyType == "" {
 		return nil, errNoType
 	}
 	if w.Alg != "" {
-		alg, ext, ok := b.lookup(w.Alg)
-		switch {
-		case !ok && isEncryption(w.Alg):
-			return nil, errUse.With(w.Alg + " is not for signatures")
-		case !ok:
-			return nil, errUnsupported.With(fmt.Sprintf("the algorithm %.64q needs an Extension", w.Alg))
-		case alg.Use() != "sig":
-			return nil, errUse.With(alg.Name() + " is not for signatures")
-		case alg.KeyType() != w.KeyType || alg.Curve() != w.Crv && alg.Curve() != "":
-			return nil, errAlgorithm.With(fmt.Sprintf("%s does not take this type of key or this curve", alg))
-		case !b.allows(alg):
-			return nil, errAlgorithm.With(alg.Name() + " is not among the algorithms of the binding")
+		c, err := b.declared(w, use)
+		if err != nil {
+			return nil, err
 		}
-		return append(dst, choice{alg, ext}), nil
+		return append(dst, c), nil
 	}
+	signs, encrypts := b.names("sig", w.KeyType), b.names("enc", w.KeyType)
+	switch {
+	case use == "sig" && encrypts && !signs && w.KeyType == "RSA":
+		// Rather than the RS256 that nobody asked for.
+		return nil, errUse.With("the Binding has only algorithms that are not for signatures")
+	case use != "":
+	case w.says(b) != "":
+		use = w.says(b)
+	case !encrypts:
+		use = "sig"
+	case !signs:
+		use = "enc"
+	}
+	if use != "" && use != "sig" && use != "enc" {
+		return nil, w.permits("sig")
+	}
+	var err error
+	if use != "enc" {
+		dst, err = b.signatures(dst, w)
+	}
+	if use != "sig" && err == nil {
+		dst, err = b.encryptions(dst, w)
+	}
+	return dst, err
+}
+
+// declared returns the algorithm that "alg" names.
+func (b *Binding) declared(w *wire, use string) (choice, error) {
+	var c choice
+	var ok bool
+	if c.enc, ok = jwa.LookupEncryption(w.Alg); ok {
+		// RFC 7520, Section 3.6: the "alg" of a key for dir is the content encryption.
+		c.alg = jwa.Dir
+	} else if c.alg, c.ext, ok = b.lookup(w.Alg); !ok {
+		return c, errUnsupported.With(fmt.Sprintf("the algorithm %.64q needs an Extension", w.Alg))
+	}
+	switch {
+	case use != "" && c.alg.Use() != use:
+		return c, notFor(w.Alg, use)
+	case !takes(c.alg, w.KeyType) || c.alg.Curve() != "" && c.alg.Curve() != w.Crv:
+		return c, errAlgorithm.With(fmt.Sprintf("%s does not take this type of key or this curve", c.alg))
+	case !b.allows(c.alg, w.KeyType):
+		return c, errNotListed.With(c.alg.Name())
+	}
+	return c, nil
+}
+
+var errNotListed = errAlgorithm.With("not among the algorithms of the Binding")
+
+// says returns what a key without "alg" is for, or "".
+func (w *wire) says(b *Binding) string {
+	switch {
+	case w.Use != "":
+		return w.Use
+	case w.KeyType == "OKP" && (w.Crv == "X25519" || b.agreement(w) != nil):
+		return "enc" // RFC 8037, Section 3.2: for key agreement alone
+	}
+	for _, op := range w.KeyOps {
+		switch op {
+		case "sign", "verify":
+			return "sig"
+		case "encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits":
+			return "enc"
+		}
+	}
+	return ""
+}
+
+// signatures appends the algorithms for signatures of a key without "alg".
+func (b *Binding) signatures(dst []choice, w *wire) ([]choice, error) {
 	if w.KeyType == "RSA" || w.KeyType == "oct" {
+		n := len(dst)
 		for _, alg := range b.Algorithms {
-			if alg.KeyType() != w.KeyType {
+			if alg.KeyType() != w.KeyType || alg.Use() != "sig" {
 				continue
 			}
 			_, ext, ok := b.lookup(alg.Name())
 			if !ok {
 				return nil, errUnsupported.With(alg.Name() + " needs an Extension")
 			}
-			if alg.Use() != "sig" {
-				return nil, errUse.With(alg.Name() + " is not for signatures")
-			}
-			dst = append(dst, choice{alg, ext})
+			dst = append(dst, choice{alg: alg, ext: ext})
 		}
 		switch {
-		case len(dst) > 0:
+		case len(dst) > n:
 			return dst, nil
 		case w.KeyType == "RSA":
-			return append(dst, choice{jwa.RS256, nil}), nil
+			return append(dst, choice{alg: jwa.RS256}), nil
 		}
-		return nil, errAlgorithm.With("an oct key without \"alg\" needs the algorithm in the Binding")
+		return nil, errOpen
 	}
 	c, ok := b.implied(w)
 	switch {
@@ -135,30 +205,51 @@ func (b *Binding) choices(dst []choice, w *wire) ([]choice, error) {
 		return nil, errUse.With(w.Crv + " keys do not sign")
 	case !ok:
 		return nil, w.unsupported()
-	case !b.allows(c.alg):
-		return nil, errAlgorithm.With(c.alg.Name() + " is not among the algorithms of the binding")
+	case !b.allows(c.alg, w.KeyType):
+		return nil, errNotListed.With(c.alg.Name())
 	}
 	return append(dst, c), nil
 }
 
-// isEncryption reports whether an "alg" names a content encryption, as that of a
-// key for "dir" does (RFC 7520, Section 3.6).
-func isEncryption(name string) bool {
-	_, ok := jwa.LookupEncryption(name)
-	return ok
+var errOpen = errAlgorithm.With("a key of this type without \"alg\" needs the algorithm in the Binding")
+
+// encryptions appends the algorithms for encryption of a key without "alg".
+func (b *Binding) encryptions(dst []choice, w *wire) ([]choice, error) {
+	n := len(dst)
+	for _, alg := range b.Algorithms {
+		if alg.Use() != "enc" || !takes(alg, w.KeyType) || alg.Curve() != "" && alg.Curve() != w.Crv {
+			continue
+		}
+		// One secret fits one size of AES.
+		if size := alg.KeySize(); w.KeyType == "oct" && alg.Family() != "PBES2" && size != 0 && len(w.private().K) != b64url.EncodedLen(size) {
+			continue
+		}
+		dst = append(dst, choice{alg: alg})
+	}
+	switch {
+	case len(dst) > n:
+		return dst, nil
+	case b.names("enc", w.KeyType):
+		return nil, errNotListed
+	case w.KeyType == "RSA" || w.KeyType == "oct":
+		return nil, errOpen
+	case w.KeyType == "EC" || w.KeyType == "OKP":
+		return append(dst, choice{alg: jwa.ECDH_ES}), nil
+	}
+	return nil, w.unsupported()
 }
 
 // implied returns the algorithm that the curve stands for.
 func (b *Binding) implied(w *wire) (choice, bool) {
 	for _, alg := range signatures {
 		if alg.KeyType() == w.KeyType && alg.Curve() == w.Crv {
-			return choice{alg, nil}, true
+			return choice{alg: alg}, true
 		}
 	}
 	for i := range b.Extensions {
 		e := &b.Extensions[i]
 		if e.Algorithm.KeyType() == w.KeyType && e.Algorithm.Curve() == w.Crv {
-			return choice{e.Algorithm, e}, true
+			return choice{alg: e.Algorithm, ext: e}, true
 		}
 	}
 	return choice{}, false
@@ -167,20 +258,34 @@ func (b *Binding) implied(w *wire) (choice, bool) {
 // signatures is kept because jwa returns a copy each time.
 var signatures = jwa.Signatures()
 
-func (b *Binding) allows(alg jwa.Algorithm) bool {
-	named := false
+// allows reports whether keys of the type may be bound to alg.
+func (b *Binding) allows(alg jwa.Algorithm, kty string) bool {
 	for _, a := range b.Algorithms {
 		if a.Is(alg) {
 			return true
 		}
-		named = named || a.KeyType() == alg.KeyType()
 	}
-	return !named
+	return !b.names(alg.Use(), kty)
 }
 
-func (b *Binding) single(w *wire) (choice, error) {
+// names reports whether Algorithms has any for the use and type of key.
+func (b *Binding) names(use, kty string) bool {
+	return slices.ContainsFunc(b.Algorithms, func(a jwa.Algorithm) bool { return a.Use() == use && takes(a, kty) })
+}
+
+// agreement returns the agreement for the curve of w, or nil.
+func (b *Binding) agreement(w *wire) *Agreement {
+	for i := range b.Agreements {
+		if a := &b.Agreements[i]; w.KeyType == "OKP" && a.Curve == w.Crv {
+			return a
+		}
+	}
+	return nil
+}
+
+func (b *Binding) single(w *wire, use string) (choice, error) {
 	var buf [4]choice
-	cs, err := b.choices(buf[:0], w)
+	cs, err := b.choices(buf[:0], w, use)
 	if err != nil {
 		return choice{}, err
 	}
@@ -190,10 +295,10 @@ func (b *Binding) single(w *wire) (choice, error) {
 	return cs[0], nil
 }
 
-// permits checks "use" and "key_ops", which say whether w is for signatures.
-func (w *wire) permits() error {
+// permits checks "use" and "key_ops" against what w is wanted for, "sig" or "enc".
+func (w *wire) permits(use string) error {
 	// RFC 7517, Section 4.2: the values are case-sensitive.
-	if w.Use != "" && w.Use != "sig" {
+	if w.Use != "" && w.Use != use {
 		return errUse.With(fmt.Sprintf("\"use\" is %.32q", w.Use))
 	}
 	for i, op := range w.KeyOps {
@@ -201,14 +306,16 @@ func (w *wire) permits() error {
 		if slices.Contains(w.KeyOps[:i], op) {
 			return errInvalid.With("\"key_ops\" has a value twice")
 		}
-		if w.Use == "sig" && op != "sign" && op != "verify" {
+		if w.Use != "" && (op == "sign" || op == "verify") != (use == "sig") {
 			return errInvalid.With("\"use\" and \"key_ops\" contradict each other")
 		}
 	}
 	return nil
 }
 
-func (w *wire) hasOp(op string) bool { return w.KeyOps == nil || slices.Contains(w.KeyOps, op) }
+func (w *wire) hasOp(ops ...string) bool {
+	return w.KeyOps == nil || slices.ContainsFunc(ops, func(op string) bool { return slices.Contains(w.KeyOps, op) })
+}
 
 // PublicKey binds the description to its algorithm. Of a private key it gives the
 // public half; the private part is checked all the same.
@@ -217,7 +324,7 @@ func (j JWK) PublicKey(b Binding) (*PublicKey, error) {
 	if w.KeyType == "oct" {
 		return nil, errPrivate.With("an oct key is a secret: use SecretKey")
 	}
-	c, err := b.single(w)
+	c, err := b.single(w, "sig")
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +334,7 @@ func (j JWK) PublicKey(b Binding) (*PublicKey, error) {
 // bindPublic binds the public half. Of a signer, whose private part has been
 // checked, it does not check that part again.
 func (w *wire) bindPublic(c choice, ofSigner bool) (*PublicKey, error) {
-	if err := w.permits(); err != nil {
+	if err := w.permits("sig"); err != nil {
 		return nil, err
 	}
 	private := ofSigner || w.hasPrivate()
@@ -244,9 +351,9 @@ func (w *wire) bindPublic(c choice, ofSigner bool) (*PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.alg, k.kid, k.x5t, k.ext = c.alg, w.KeyID, w.X5TS, c.ext
+	k.alg, k.kid, k.ext = c.alg, w.KeyID, c.ext
 	k.desc = JWK{w, c.ext}.Public().w
-	if err := w.checkX5C(k); err != nil {
+	if k.x5t, err = w.checkX5C(k.pub); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -310,36 +417,45 @@ func (w *wire) checkPublic(c choice) (*PublicKey, error) {
 }
 
 // checkX5C checks that the first certificate is that of the key (RFC 7517, Section
-// 4.7) and matches "x5t#S256". It checks no path and no date: who trusts the
-// description trusts the key. The SHA-1 "x5t" is ignored.
-func (w *wire) checkX5C(k *PublicKey) error {
+// 4.7) and matches "x5t#S256", which it returns. It checks no path and no date: who
+// trusts the description trusts the key. The SHA-1 "x5t" is ignored.
+func (w *wire) checkX5C(pub crypto.PublicKey) (string, error) {
 	if w.X5TS != "" {
 		if _, err := octets(nil, "x5t#S256", w.X5TS, sha256.Size); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if w.X5C == nil {
-		return nil
+		return w.X5TS, nil
 	}
 	ders, err := w.certificates()
 	if err != nil {
-		return err
+		return "", err
 	}
-	if k.pub != nil {
+	if pub != nil {
 		cert, err := x509.ParseCertificate(ders[0])
 		if err != nil {
-			return errInvalid.With("\"x5c\" does not start with a certificate")
+			return "", errInvalid.With("\"x5c\" does not start with a certificate")
 		}
-		if !k.pub.(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
-			return errInvalid.With("the certificate in \"x5c\" is for another key")
+		certified := cert.PublicKey
+		if ec, ok := certified.(*ecdsa.PublicKey); ok && isExchange(pub) {
+			certified, _ = ec.ECDH() // which the key equals or not
+		}
+		if !pub.(interface{ Equal(crypto.PublicKey) bool }).Equal(certified) {
+			return "", errInvalid.With("the certificate in \"x5c\" is for another key")
 		}
 	}
 	sum := sha256.Sum256(ders[0])
-	k.x5t = b64url.EncodeToString(sum[:])
-	if w.X5TS != "" && w.X5TS != k.x5t {
-		return errInvalid.With("\"x5t#S256\" is not the hash of the certificate in \"x5c\"")
+	x5t := b64url.EncodeToString(sum[:])
+	if w.X5TS != "" && w.X5TS != x5t {
+		return "", errInvalid.With("\"x5t#S256\" is not the hash of the certificate in \"x5c\"")
 	}
-	return nil
+	return x5t, nil
+}
+
+func isExchange(pub crypto.PublicKey) bool {
+	_, ok := pub.(*ecdh.PublicKey)
+	return ok
 }
 
 // PrivateKey binds a private description to its algorithm.
@@ -348,7 +464,7 @@ func (j JWK) PrivateKey(b Binding) (*PrivateKey, error) {
 	if w.KeyType == "oct" {
 		return nil, errPrivate.With("an oct key is a secret: use SecretKey")
 	}
-	c, err := b.single(w)
+	c, err := b.single(w, "sig")
 	if err != nil {
 		return nil, err
 	}
@@ -398,7 +514,7 @@ func (j JWK) SecretKey(b Binding) (*SecretKey, error) {
 	if w.KeyType != "oct" && w.KeyType != "" {
 		return nil, errPrivate.With("only an oct key is a secret: use PublicKey or PrivateKey")
 	}
-	c, err := b.single(w)
+	c, err := b.single(w, "sig")
 	if err != nil {
 		return nil, err
 	}
@@ -406,7 +522,7 @@ func (j JWK) SecretKey(b Binding) (*SecretKey, error) {
 }
 
 func (w *wire) bindSecret(c choice) (*SecretKey, error) {
-	if err := w.permits(); err != nil {
+	if err := w.permits("sig"); err != nil {
 		return nil, err
 	}
 	if !w.hasOp("sign") && !w.hasOp("verify") {
@@ -461,7 +577,7 @@ func Generate(alg jwa.Algorithm, extensions ...Extension) (*PrivateKey, error) {
 		return nil, err
 	}
 	w.KeyID = kid
-	return w.bindPrivate(choice{alg, ext})
+	return w.bindPrivate(choice{alg: alg, ext: ext})
 }
 
 func newKey(alg jwa.Algorithm) (any, error) {

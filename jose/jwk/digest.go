@@ -2,7 +2,8 @@ package jwk
 
 import (
 	"crypto"
-	_ "crypto/sha256" // registers what the table of jwa names
+	_ "crypto/sha1" // registers what the table of jwa names
+	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"hash"
 	"sync"

@@ -3,9 +3,18 @@ package jwk
 import (
 	"context"
 	"crypto"
+	"crypto/aes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/fips140"
+	"crypto/hpke"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/jose/jwa"
 )
 
@@ -61,41 +70,97 @@ type Decrypter interface {
 
 // EncryptionKey encrypts for whoever has the [DecryptionKey].
 type EncryptionKey struct {
-	alg      jwa.Algorithm
-	kid, x5t string
-	encs     []jwa.Encryption
-}
-
-// DecryptionKey decrypts with one algorithm. Its private part may be out of reach, in
-// hardware or in a remote service.
-type DecryptionKey struct {
-	public *EncryptionKey
+	alg       jwa.Algorithm
+	kid, x5t  string
+	encs      []jwa.Encryption
+	kty, crv  string
+	pub       crypto.PublicKey // *rsa.PublicKey, *ecdh.PublicKey or, with an agreement, nil
+	hpke      hpke.PublicKey   // of an *ecdh.PublicKey for HPKE
+	agreement *Agreement
+	x         []byte // the public key of an agreement
+	desc      *wire  // what it was read from, without private members, or nil
 }
 
 // NewEncryptionKey binds a public key of the standard library: *rsa.PublicKey,
 // *ecdsa.PublicKey or *ecdh.PublicKey. The kid may be empty; encs are the content
-// encryptions that it may be used with, all where there are none.
+// encryptions that it may be used with, the preferred one first, or all where there are
+// none. RSA1_5 needs a [Binding] that allows it, and so [FromKey] and
+// [JWK.EncryptionKey].
 func NewEncryptionKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey, encs ...jwa.Encryption) (*EncryptionKey, error) {
-	panic("skeleton")
+	if err := checkRSA1_5(alg, false); err != nil {
+		return nil, err
+	}
+	return newEncryptionKey(alg, kid, pub, encs)
 }
 
-// NewDecryptionKey binds a private key: *rsa.PrivateKey, *ecdsa.PrivateKey, or anything
-// else that implements [crypto.Decrypter] for RSA or [ecdh.KeyExchanger], such as a key
-// in hardware.
-func NewDecryptionKey(alg jwa.Algorithm, kid string, priv any, encs ...jwa.Encryption) (*DecryptionKey, error) {
-	panic("skeleton")
+func checkRSA1_5(alg jwa.Algorithm, allowed bool) error {
+	if alg == jwa.RSA1_5 && !allowed {
+		return errAlgorithm.With("RSA1_5 needs a Binding with AllowRSA1_5DespitePaddingOracles")
+	}
+	return nil
 }
 
-// NewRemoteDecryptionKey binds a key that a function decrypts with, such as a key in a
-// key management service.
-func NewRemoteDecryptionKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey, decrypt func(ctx context.Context, input []byte, opts crypto.DecrypterOpts) ([]byte, error), encs ...jwa.Encryption) (*DecryptionKey, error) {
-	panic("skeleton")
+func newEncryptionKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey, encs []jwa.Encryption) (*EncryptionKey, error) {
+	if err := checkEncryptions(encs); err != nil {
+		return nil, err
+	}
+	k := &EncryptionKey{alg: alg, kid: kid, encs: slices.Clone(encs), pub: pub}
+	switch pub := pub.(type) {
+	case *rsa.PublicKey:
+		if err := fits(alg, "enc", "RSA", ""); err != nil {
+			return nil, err
+		}
+		if err := checkRSA(pub); err != nil {
+			return nil, err
+		}
+		if fips140.Enforced() && (alg == jwa.RSA1_5 || alg == jwa.RSA_OAEP) {
+			return nil, errFIPS.With(alg.Name() + " is not approved")
+		}
+		k.kty = "RSA"
+		return k, nil
+	case *ecdsa.PublicKey:
+		if err := checkEC(pub); err != nil {
+			return nil, err
+		}
+		k.pub, _ = pub.ECDH() // which cannot fail after that check
+	case *ecdh.PublicKey:
+		if pub == nil {
+			return nil, errInvalid.With("the public key is missing")
+		}
+	case *ecdsa.PrivateKey, *rsa.PrivateKey, *ecdh.PrivateKey:
+		return nil, errPrivate.With("a private key where a public one is due: use NewDecryptionKey and its Public method")
+	default:
+		return nil, errUnsupported.With(fmt.Sprintf("a %T does not encrypt", pub))
+	}
+	point := k.pub.(*ecdh.PublicKey)
+	k.kty, k.crv = exchangeName(point.Curve())
+	if err := fits(alg, "enc", k.kty, k.crv); err != nil {
+		return nil, err
+	}
+	if k.crv == "X25519" {
+		// A key of low order agrees with everyone on zero (RFC 7748, Section 6.1).
+		probe, err := ecdh.X25519().NewPrivateKey(make([]byte, 32))
+		if err == nil {
+			_, err = probe.ECDH(point)
+		}
+		if err != nil {
+			return nil, errWeak.With("the X25519 key has a small order")
+		}
+	}
+	if alg.Family() == "HPKE" {
+		if alg.KeySize() == 0 && fips140.Enforced() {
+			return nil, errFIPS.With(alg.Name() + " is not approved")
+		}
+		k.hpke, _ = hpke.NewDHKEMPublicKey(point) // which knows these curves
+	}
+	return k, nil
 }
 
-// GenerateDecryptionKey makes a new private key. Its kid is its SHA-256 thumbprint. The
-// curve is needed for ECDH-ES alone, where empty is P-256.
-func GenerateDecryptionKey(alg jwa.Algorithm, crv string, agreements ...Agreement) (*DecryptionKey, error) {
-	panic("skeleton")
+func checkEncryptions(encs []jwa.Encryption) error {
+	if slices.Contains(encs, jwa.Encryption{}) {
+		return errAlgorithm.With("one of the encryptions is none")
+	}
+	return nil
 }
 
 // Algorithm returns the one algorithm of the key.
@@ -104,112 +169,174 @@ func (k *EncryptionKey) Algorithm() jwa.Algorithm { return k.alg }
 // KeyID returns the "kid", or "".
 func (k *EncryptionKey) KeyID() string { return k.kid }
 
-// Encryptions returns what the key may be used with, or nil.
+// Encryptions returns what the key may be used with, the preferred one first, or nil
+// where that is not restricted.
 func (k *EncryptionKey) Encryptions() []jwa.Encryption { return k.encs }
 
-// JWK returns the public description.
-func (k *EncryptionKey) JWK() JWK { panic("skeleton") }
+// JWK returns the public description, with the algorithm the key is bound to.
+func (k *EncryptionKey) JWK() JWK {
+	var w wire
+	if k.desc != nil {
+		w = *k.desc
+	} else {
+		describe(&w, k.pub)
+	}
+	w.Alg, w.KeyID = k.alg.Name(), k.kid
+	return JWK{w: &w}
+}
 
-// EncryptKey is as [Encrypter] says.
+// EncryptKey encrypts cek or, for ECDH-ES, agrees on one, as [Encrypter] says.
 func (k *EncryptionKey) EncryptKey(ctx context.Context, cek []byte, w *Wrapping) ([]byte, error) {
-	panic("skeleton")
+	if err := w.begin(ctx, k.alg, k.encs, cek); err != nil {
+		return nil, err
+	}
+	var err error
+	switch k.alg.Family() {
+	case "RSAES":
+		pub := k.pub.(*rsa.PublicKey)
+		if h := k.alg.Hash(); h != 0 {
+			w.EncryptedKey, err = rsa.EncryptOAEP(h.New(), rand.Reader, pub, cek, nil)
+		} else {
+			//lint:ignore SA1019 it was allowed by name
+			w.EncryptedKey, err = rsa.EncryptPKCS1v15(rand.Reader, pub, cek)
+		}
+	case "ECDH-ES":
+		var z []byte
+		if w.EphemeralKey, z, err = k.agree(); err == nil {
+			derived := w.derive(k.alg, z)
+			if k.alg.Direct() {
+				return derived, nil
+			}
+			block, _ := aes.NewCipher(derived) // its length is right
+			w.EncryptedKey = wrapKey(block, cek)
+		}
+	default:
+		w.Encapsulated, w.EncryptedKey, err = k.seal(w.recipient(), nil, cek)
+	}
+	if err != nil {
+		return nil, errInvalid.Wrap(err)
+	}
+	return cek, nil
 }
 
-// Seal encrypts with an Integrated algorithm. The encapsulated secret is the JWE
-// Encrypted Key; there is neither an initialization vector nor a tag.
+// begin checks what EncryptKey is given and clears what it fills in.
+func (w *Wrapping) begin(ctx context.Context, alg jwa.Algorithm, encs []jwa.Encryption, cek []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.check(alg, encs); err != nil {
+		return err
+	}
+	*w = Wrapping{Encryption: w.Encryption, PartyU: w.PartyU, PartyV: w.PartyV, Count: w.Count}
+	switch size := w.Encryption.KeySize(); {
+	case alg.Direct() && cek != nil:
+		return errAlgorithm.With(alg.Name() + " gives the content encryption key and takes none")
+	case !alg.Direct() && len(cek) != size:
+		return errInvalid.With(fmt.Sprintf("%s needs a content encryption key of %d bytes", w.Encryption, size))
+	}
+	return nil
+}
+
+// check checks that the key may be used with that encryption.
+func (w *Wrapping) check(alg jwa.Algorithm, encs []jwa.Encryption) error {
+	switch {
+	case alg.Integrated():
+		return errAlgorithm.With(alg.Name() + " has no content encryption key: use Seal and Open")
+	case w.Encryption == jwa.Encryption{}:
+		return errAlgorithm.With("no content encryption is given")
+	case len(encs) > 0 && !slices.Contains(encs, w.Encryption):
+		return errAlgorithm.With("the key is not for " + w.Encryption.Name())
+	}
+	return nil
+}
+
+// derive makes the key that the parties agree on (RFC 7518, Section 4.6.2).
+func (w *Wrapping) derive(alg jwa.Algorithm, z []byte) []byte {
+	name, size := alg.Name(), alg.KeySize()
+	if alg.Direct() {
+		name, size = w.Encryption.Name(), w.Encryption.KeySize()
+	}
+	return concatKDF(z, name, w.PartyU, w.PartyV, size)
+}
+
+// recipient is the Recipient_structure of draft-ietf-jose-hpke-encrypt-21, Section 6.1.
+func (w *Wrapping) recipient() []byte {
+	return []byte("JOSE-HPKE rcpt\xff" + w.Encryption.Name() + "\xff")
+}
+
+// agree makes an ephemeral key and agrees with it on a secret.
+func (k *EncryptionKey) agree() (*JWK, []byte, error) {
+	w := new(wire)
+	if a := k.agreement; a != nil {
+		private, err := a.Generate()
+		if err != nil {
+			return nil, nil, err
+		}
+		public, err := a.Public(private)
+		if err != nil {
+			return nil, nil, err
+		}
+		z, err := a.Agree(private, k.x)
+		w.KeyType, w.Crv, w.X = k.kty, k.crv, b64url.EncodeToString(public)
+		return &JWK{w: w}, z, err
+	}
+	pub := k.pub.(*ecdh.PublicKey)
+	ephemeral, err := pub.Curve().GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	z, err := ephemeral.ECDH(pub)
+	describe(w, ephemeral.PublicKey())
+	return &JWK{w: w}, z, err
+}
+
+// Seal encrypts plaintext with an Integrated algorithm. What it returns first, the
+// encapsulated secret, is the JWE Encrypted Key; there is neither an initialization
+// vector nor a tag (draft-ietf-jose-hpke-encrypt-21, Section 5).
 func (k *EncryptionKey) Seal(aad, plaintext []byte) (encapsulated, ciphertext []byte, err error) {
-	panic("skeleton")
+	if !k.alg.Integrated() {
+		return nil, nil, errAlgorithm.With(k.alg.Name() + " encrypts keys, not plaintext")
+	}
+	return k.seal(nil, aad, plaintext)
 }
 
-func (k *EncryptionKey) key()       {}
-func (k *EncryptionKey) encrypter() {}
-
-// Algorithm returns the one algorithm of the key.
-func (k *DecryptionKey) Algorithm() jwa.Algorithm { return k.public.alg }
-
-// KeyID returns the "kid", or "".
-func (k *DecryptionKey) KeyID() string { return k.public.kid }
-
-// Encryptions returns what the key may be used with, or nil.
-func (k *DecryptionKey) Encryptions() []jwa.Encryption { return k.public.encs }
-
-// Public returns the public key.
-func (k *DecryptionKey) Public() *EncryptionKey { return k.public }
-
-// JWK returns the public description.
-func (k *DecryptionKey) JWK() JWK { return k.public.JWK() }
-
-// PrivateJWK returns the description with the private members. It is ErrPrivate where
-// they are out of reach.
-func (k *DecryptionKey) PrivateJWK() (JWK, error) { panic("skeleton") }
-
-// DecryptKey is as [Decrypter] says.
-func (k *DecryptionKey) DecryptKey(ctx context.Context, w *Wrapping) ([]byte, error) {
-	panic("skeleton")
+func (k *EncryptionKey) seal(info, aad, plaintext []byte) (encapsulated, ciphertext []byte, err error) {
+	kdf, aead := suite(k.alg)
+	encapsulated, sender, err := hpke.NewSender(k.hpke, kdf, aead, info)
+	if err != nil {
+		return nil, nil, err
+	}
+	ciphertext, err = sender.Seal(aad, plaintext)
+	return encapsulated, ciphertext, err
 }
 
-// Open decrypts what Seal made. Every failure after the secret was used is ErrDecrypt.
-func (k *DecryptionKey) Open(ctx context.Context, encapsulated, aad, ciphertext []byte) ([]byte, error) {
-	panic("skeleton")
+// suite returns how an HPKE algorithm derives keys and encrypts
+// (draft-ietf-jose-hpke-encrypt-21, Section 5.1). The curve says how it encapsulates.
+func suite(alg jwa.Algorithm) (hpke.KDF, hpke.AEAD) {
+	kdf := hpke.HKDFSHA256()
+	switch alg.Hash() {
+	case crypto.SHA384:
+		kdf = hpke.HKDFSHA384()
+	case crypto.SHA512:
+		kdf = hpke.HKDFSHA512()
+	}
+	switch alg.KeySize() {
+	case 16:
+		return kdf, hpke.AES128GCM()
+	case 32:
+		return kdf, hpke.AES256GCM()
+	}
+	return kdf, hpke.ChaCha20Poly1305()
 }
 
 // String names the key and prints nothing else of it.
-func (k DecryptionKey) String() string { return label("decryption", k.public.alg, k.public.kid) }
+func (k *EncryptionKey) String() string { return label("encryption", k.alg, k.kid) }
 
-// Format prints String for every verb, so that no way of printing shows the key.
-func (k DecryptionKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+// Format prints String for every verb.
+func (k *EncryptionKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// MarshalJSON refuses: the named ways are JWK and PrivateJWK.
-func (k DecryptionKey) MarshalJSON() ([]byte, error) {
-	return nil, errPrivate.With("a private key is not printed: use JWK or PrivateJWK")
-}
+// MarshalJSON returns the public JWK.
+func (k *EncryptionKey) MarshalJSON() ([]byte, error) { return k.JWK().MarshalJSON() }
 
-func (k *DecryptionKey) decrypter() {}
-
-// Agreement teaches this package a curve of "OKP" keys for ECDH-ES. It is a value that
-// is handed to a [Binding]; nothing is registered. All members are needed.
-type Agreement struct {
-	Curve string // the "crv", such as "X448"
-	// Check refuses what is no public key of the curve.
-	Check func(public []byte) error
-	// Generate returns a new private key.
-	Generate func() (private []byte, err error)
-	// Public returns the public key of a private key, or refuses it.
-	Public func(private []byte) (public []byte, err error)
-	// Agree returns the shared secret. It refuses public keys of low order, where the
-	// secret would be zero (RFC 8037, Section 3.2).
-	Agree func(private, public []byte) (secret []byte, err error)
-}
-
-// EncryptionKey binds the description to its algorithm of encryption.
-func (j JWK) EncryptionKey(b Binding) (*EncryptionKey, error) { panic("skeleton") }
-
-// DecryptionKey binds a private description to its algorithm of encryption.
-func (j JWK) DecryptionKey(b Binding) (*DecryptionKey, error) { panic("skeleton") }
-
-// SharedKey binds an oct description to its algorithm of encryption.
-func (j JWK) SharedKey(b Binding) (*SharedKey, error) { panic("skeleton") }
-
-// DecryptionSource finds the keys that may decrypt a message. A [DecryptionSet] is one.
-// Implementations are safe for concurrent use.
-type DecryptionSource interface {
-	// DecryptionKeys returns the candidates, at least one, or an error, as the method
-	// Keys of a [Source] does.
-	DecryptionKeys(ctx context.Context, q Query) ([]Decrypter, error)
-}
-
-// DecryptionSet is a fixed set of keys. It must not be changed while it is in use.
-type DecryptionSet []Decrypter
-
-// DecryptionKeys returns the keys that fit the query, by the rules of [Set.Keys].
-func (s DecryptionSet) DecryptionKeys(_ context.Context, q Query) ([]Decrypter, error) {
-	panic("skeleton")
-}
-
-// Encrypters returns the keys of the set that encrypt and fit the query.
-func (s Set) Encrypters(q Query) ([]Encrypter, error) { panic("skeleton") }
-
-// ParseDecryptionSet reads a JWK set of private and shared keys.
-func ParseDecryptionSet(data []byte, b Binding) (DecryptionSet, []Skipped, error) {
-	panic("skeleton")
-}
+func (k *EncryptionKey) key()       {}
+func (k *EncryptionKey) encrypter() {}

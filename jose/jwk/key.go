@@ -118,13 +118,13 @@ func NewPublicKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey) (*PublicK
 		if err := checkEC(pub); err != nil {
 			return nil, err
 		}
-		if err := fits(alg, "EC", pub.Params().Name); err != nil {
+		if err := fits(alg, "sig", "EC", pub.Params().Name); err != nil {
 			return nil, err
 		}
 		_, size := curve(pub.Params().Name)
 		k.check = &ecChecker{pub, size}
 	case *rsa.PublicKey:
-		if err := fits(alg, "RSA", ""); err != nil {
+		if err := fits(alg, "sig", "RSA", ""); err != nil {
 			return nil, err
 		}
 		if err := checkRSA(pub); err != nil {
@@ -134,7 +134,7 @@ func NewPublicKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey) (*PublicK
 		c.pub = pub
 		k.check = &c
 	case ed25519.PublicKey:
-		if err := fits(alg, "OKP", "Ed25519"); err != nil {
+		if err := fits(alg, "sig", "OKP", "Ed25519"); err != nil {
 			return nil, err
 		}
 		if err := checkEd25519(pub); err != nil {
@@ -149,22 +149,37 @@ func NewPublicKey(alg jwa.Algorithm, kid string, pub crypto.PublicKey) (*PublicK
 	return k, nil
 }
 
-// fits reports whether alg is a signature algorithm of the table for keys of that
-// type and curve.
-func fits(alg jwa.Algorithm, kty, crv string) error {
+// fits reports whether alg is an algorithm of the table for that use, and for keys of
+// that type and curve.
+func fits(alg jwa.Algorithm, use, kty, crv string) error {
 	switch {
 	case alg == (jwa.Algorithm{}):
 		return errAlgorithm.With("no algorithm is given")
-	case alg.Use() != "sig":
-		return errUse.With(alg.Name() + " is not for signatures")
+	case alg.Use() != use:
+		return notFor(alg.Name(), use)
 	case alg.Family() == "":
 		return errUnsupported.With("a key for the extension " + alg.Name() + " is bound from its JWK")
-	case alg.KeyType() != kty:
+	case !takes(alg, kty):
 		return errAlgorithm.With(alg.Name() + " does not take keys of the type " + kty)
-	case alg.Curve() != crv:
+	case alg.Curve() != "" && alg.Curve() != crv:
 		return errAlgorithm.With(alg.Name() + " takes keys on the curve " + alg.Curve() + ", not " + crv)
 	}
 	return nil
+}
+
+func notFor(name, use string) error {
+	if use == "sig" {
+		return errUse.With(name + " is not for signatures")
+	}
+	return errUse.With(name + " is not for encryption")
+}
+
+// takes reports whether keys of the type may be for alg.
+func takes(alg jwa.Algorithm, kty string) bool {
+	if t := alg.KeyType(); t != "" {
+		return t == kty
+	}
+	return kty == "EC" || kty == "OKP" // RFC 8037, Section 3.2
 }
 
 // Algorithm returns the one algorithm of the key.

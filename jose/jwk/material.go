@@ -65,22 +65,17 @@ func (w *wire) publicKey() (crypto.PublicKey, error) {
 		}
 		return pub, nil
 	case "OKP":
-		x := make([]byte, 0, 32)
 		switch w.Crv {
 		case "Ed25519":
-			x, err := octets(x, "x", w.X, ed25519.PublicKeySize)
+			x, err := octets(make([]byte, 0, ed25519.PublicKeySize), "x", w.X, ed25519.PublicKeySize)
 			if err != nil {
 				return nil, err
 			}
 			return ed25519.PublicKey(x), nil
 		case "X25519":
-			x, err := octets(x, "x", w.X, 32)
-			if err != nil {
+			k, err := w.ecdhPublic()
+			if err != nil { // which would be a key that is not nil
 				return nil, err
-			}
-			k, err := ecdh.X25519().NewPublicKey(x)
-			if err != nil {
-				return nil, errFIPS.With("X25519 is not approved")
 			}
 			return k, nil
 		}
@@ -88,6 +83,67 @@ func (w *wire) publicKey() (crypto.PublicKey, error) {
 		return nil, errPrivate.With("an oct key has no public half")
 	}
 	return nil, w.unsupported()
+}
+
+// ecdhPublic decodes the public members of a key for ECDH-ES or HPKE.
+func (w *wire) ecdhPublic() (*ecdh.PublicKey, error) {
+	c, size := exchangeCurve(w.KeyType, w.Crv)
+	var buf [maxPoint]byte
+	switch {
+	case c == nil:
+		return nil, w.unsupported()
+	case w.KeyType == "OKP":
+		x, err := octets(buf[:0], "x", w.X, size)
+		if err != nil {
+			return nil, err
+		}
+		k, err := c.NewPublicKey(x)
+		if err != nil {
+			return nil, errFIPS.With("X25519 is not approved")
+		}
+		return k, nil
+	}
+	buf[0] = 4 // uncompressed: SEC 1, Section 2.3.3
+	if _, err := octets(buf[1:1], "x", w.X, size); err != nil {
+		return nil, err
+	}
+	if _, err := octets(buf[1+size:1+size], "y", w.Y, size); err != nil {
+		return nil, err
+	}
+	k, err := c.NewPublicKey(buf[:1+2*size])
+	if err != nil {
+		return nil, errInvalid.With("the point is not on the curve")
+	}
+	return k, nil
+}
+
+// exchangeCurve returns the curve for key agreement and the length of its coordinates,
+// or nil where there is none (RFC 7518, Section 6.2.1.1; RFC 8037, Section 2).
+func exchangeCurve(kty, crv string) (ecdh.Curve, int) {
+	switch {
+	case kty == "EC" && crv == "P-256":
+		return ecdh.P256(), 32
+	case kty == "EC" && crv == "P-384":
+		return ecdh.P384(), 48
+	case kty == "EC" && crv == "P-521":
+		return ecdh.P521(), 66
+	case kty == "OKP" && crv == "X25519":
+		return ecdh.X25519(), 32
+	}
+	return nil, 0
+}
+
+// exchangeName returns what exchangeCurve takes.
+func exchangeName(c ecdh.Curve) (kty, crv string) {
+	switch c {
+	case ecdh.P256():
+		return "EC", "P-256"
+	case ecdh.P384():
+		return "EC", "P-384"
+	case ecdh.P521():
+		return "EC", "P-521"
+	}
+	return "OKP", "X25519"
 }
 
 func (w *wire) unsupported() error {
@@ -341,13 +397,12 @@ func describe(w *wire, key any) {
 		w.Private = &privateWire{D: text(k.Seed())}
 	case *ecdh.PublicKey:
 		b := k.Bytes()
-		if k.Curve() == ecdh.X25519() {
-			w.KeyType, w.Crv, w.X = "OKP", "X25519", text(b)
+		if w.KeyType, w.Crv = exchangeName(k.Curve()); w.KeyType == "OKP" {
+			w.X = text(b)
 			return
 		}
 		size := len(b) / 2
-		w.KeyType, w.X, w.Y = "EC", text(b[1:1+size]), text(b[1+size:])
-		w.Crv = map[int]string{32: "P-256", 48: "P-384", 66: "P-521"}[size]
+		w.X, w.Y = text(b[1:1+size]), text(b[1+size:])
 	case *ecdh.PrivateKey:
 		describe(w, k.PublicKey())
 		w.Private = &privateWire{D: text(k.Bytes())}

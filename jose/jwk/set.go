@@ -26,7 +26,27 @@ type Query struct {
 	Selector  string // what a Source asked for beside, such as the issuer
 }
 
-// maxCandidates bounds the signatures that are tried for one message.
+// DecryptionSource finds the keys that may decrypt a message. A [DecryptionSet] is one.
+// Implementations are safe for concurrent use.
+type DecryptionSource interface {
+	// DecryptionKeys returns the candidates, at least one, or an error, as the method of
+	// a [Source] does.
+	DecryptionKeys(ctx context.Context, q Query) ([]Decrypter, error)
+}
+
+// DecryptionSet is a fixed set of keys that decrypt. It must not be changed while it is
+// in use.
+type DecryptionSet []Decrypter
+
+// DecryptionKeys returns the keys that fit the query, by the rules of [Set.Keys].
+func (s DecryptionSet) DecryptionKeys(_ context.Context, q Query) ([]Decrypter, error) {
+	return candidates(s, q, "decrypt", func(d Decrypter) bool {
+		shared, ok := d.(*SharedKey)
+		return !ok || !shared.noDecrypt
+	})
+}
+
+// maxCandidates bounds the keys that are tried for one message.
 const maxCandidates = 4
 
 // Set is a fixed set of keys. It must not be changed while it is in use.
@@ -36,21 +56,43 @@ type Set []Key
 // that kid, those without a kid; where the query has no kid, all. A key that has a
 // certificate must agree with the query's "x5t#S256". More than 4 candidates are
 // ErrAmbiguous. ErrAlgorithm says that a key of that kid exists for another
-// algorithm.
+// algorithm. Keys for encryption are no candidates.
 func (s Set) Keys(_ context.Context, q Query) ([]Verifier, error) {
+	return candidates(s, q, "verify", func(v Verifier) bool {
+		secret, ok := v.(*SecretKey)
+		return !ok || !secret.noVerify
+	})
+}
+
+// Encrypters returns the keys for encryption that fit the query, by the rules of Keys.
+// In the query, the kid and the algorithm are those that the recipient is wanted to
+// have.
+func (s Set) Encrypters(q Query) ([]Encrypter, error) {
+	return candidates(s, q, "encrypt", func(e Encrypter) bool {
+		shared, ok := e.(*SharedKey)
+		return !ok || !shared.noEncrypt
+	})
+}
+
+// candidates returns the keys of type K that fit the query. What a key of that type may
+// not do, by "key_ops", it is no candidate for.
+func candidates[K interface {
+	Algorithm() jwa.Algorithm
+	KeyID() string
+}, E any](all []E, q Query, do string, may func(K) bool) ([]K, error) {
 	alg, _ := jwa.Lookup(q.Algorithm)
 	var (
-		found    []Verifier
-		named    bool // a key of the query's kid exists
-		onlySign bool // a key fits but may not verify
+		found     []K
+		named     bool // a key of the query's kid exists
+		forbidden bool // a key fits but may not
 	)
 	for pass := range 2 {
-		for _, key := range s {
-			v, ok := key.(Verifier)
+		for _, key := range all {
+			k, ok := any(key).(K)
 			if !ok {
 				continue
 			}
-			kid := v.KeyID()
+			kid := k.KeyID()
 			switch {
 			case pass == 0 && kid != q.KeyID && q.KeyID != "":
 				continue
@@ -58,22 +100,22 @@ func (s Set) Keys(_ context.Context, q Query) ([]Verifier, error) {
 				continue
 			}
 			named = named || pass == 0 && q.KeyID != ""
-			if a := v.Algorithm(); !a.Is(alg) && a.Name() != q.Algorithm {
+			if a := k.Algorithm(); !a.Is(alg) && a.Name() != q.Algorithm {
 				continue
 			}
 			if q.X5TS256 != "" {
-				if p, ok := v.(*PublicKey); ok && p.x5t != "" && p.x5t != q.X5TS256 {
+				if x5t := certificateOf(k); x5t != "" && x5t != q.X5TS256 {
 					continue
 				}
 			}
-			if secret, ok := v.(*SecretKey); ok && secret.noVerify {
-				onlySign = true
+			if !may(k) {
+				forbidden = true
 				continue
 			}
 			if len(found) == maxCandidates {
 				return nil, ErrAmbiguous
 			}
-			found = append(found, v)
+			found = append(found, k)
 		}
 		if len(found) > 0 || named || q.KeyID == "" {
 			break
@@ -82,12 +124,25 @@ func (s Set) Keys(_ context.Context, q Query) ([]Verifier, error) {
 	switch {
 	case len(found) > 0:
 		return found, nil
-	case onlySign:
-		return nil, errUse.With("\"key_ops\" lacks \"verify\"")
+	case forbidden:
+		return nil, errUse.With("\"key_ops\" lacks \"" + do + "\"")
 	case named:
 		return nil, ErrAlgorithm
 	}
 	return nil, ErrNoKey
+}
+
+// certificateOf returns the "x5t#S256" of a key, or "".
+func certificateOf(key any) string {
+	switch k := key.(type) {
+	case *PublicKey:
+		return k.x5t
+	case *EncryptionKey:
+		return k.x5t
+	case *DecryptionKey:
+		return k.public.x5t
+	}
+	return ""
 }
 
 // MarshalJSON writes the public JWK set. It is ErrPrivate where the set has a
@@ -133,30 +188,53 @@ type rawSet struct {
 }
 
 // ParseSet reads a JWK set (RFC 7517, Section 5) and binds its keys, public ones and
-// secrets. Of private keys it takes the public half. Keys that are unknown, broken
-// or for another use are left out and reported; an error means that the text is not
-// a JWK set, or too large. Several keys may have one kid, and a key without "alg"
-// becomes several where the Binding says so.
+// secrets, for signatures and for encryption. Of private keys it takes the public half.
+// Keys that are unknown or broken are left out and reported; an error means that the
+// text is not a JWK set, or too large. Several keys may have one kid, and a key without
+// "alg" becomes several where the Binding says so.
 func ParseSet(data []byte, b Binding) (Set, []Skipped, error) {
+	return parseSet[Key](data, &b, "", (*wire).bind)
+}
+
+// ParseDecryptionSet reads a JWK set of private and shared keys and binds those that
+// decrypt, as ParseSet does. Others are left out and reported.
+func ParseDecryptionSet(data []byte, b Binding) (DecryptionSet, []Skipped, error) {
+	return parseSet[Decrypter](data, &b, "enc", func(w *wire, b *Binding, c choice) (Decrypter, error) {
+		if w.KeyType == "oct" {
+			return w.bindShared(b, c)
+		}
+		return w.bindDecryption(b, c)
+	})
+}
+
+// bind makes the key that a Set has.
+func (w *wire) bind(b *Binding, c choice) (Key, error) {
+	switch oct := w.KeyType == "oct"; {
+	case oct && c.alg.Use() == "enc":
+		return w.bindShared(b, c)
+	case oct:
+		return w.bindSecret(c)
+	case c.alg.Use() == "enc":
+		return w.bindEncryption(b, c, false)
+	}
+	return w.bindPublic(c, false)
+}
+
+func parseSet[K any](data []byte, b *Binding, use string, bind func(*wire, *Binding, choice) (K, error)) ([]K, []Skipped, error) {
 	wires, skipped, err := readSet(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	set := make(Set, 0, len(wires))
+	set := make([]K, 0, len(wires))
 	var buf [4]choice
 	for i, w := range wires {
 		if w == nil {
 			continue
 		}
-		cs, err := b.choices(buf[:0], w)
+		cs, err := b.choices(buf[:0], w, use)
 		for _, c := range cs {
-			var k Key
-			if w.KeyType == "oct" {
-				k, err = w.bindSecret(c)
-			} else {
-				k, err = w.bindPublic(c, false)
-			}
-			if err != nil {
+			var k K
+			if k, err = bind(w, b, c); err != nil {
 				break
 			}
 			set = append(set, k)
