@@ -197,6 +197,7 @@ var words = []entry{
 	{"key.limit", "error", "RFC 7517", "The key or the set is too large."},
 	{"key.fips", "error", "FIPS 140-3", "The FIPS mode of this program forbids the key."},
 	{"sig.invalid", "error", "RFC 7515, Section 5.2", "The signature was not made over this token with this key. Either the token was changed, or the key is another one."},
+	{"dec.failed", "error", "RFC 7516, Section 5.2", "The token cannot be decrypted. Whether the key, the padding, a length or the tag was wrong is not told, because that would help whoever tries."},
 	{"sig.none", "error", "RFC 7515, Section 7.2.1", "The list of signatures is empty."},
 	{"iss.missing", "error", "RFC 8725, Section 3.8", "The token does not say who issued it."},
 	{"iss.mismatch", "error", "RFC 8725, Section 3.8", "The issuer is none of those that were named. It is compared as an exact string: look for a slash at the end."},

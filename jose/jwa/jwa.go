@@ -155,7 +155,7 @@ func (a Algorithm) Direct() bool { return a.entry().mode == direct }
 
 // Integrated reports whether the algorithm encrypts the plaintext itself, so that
 // there is no "enc" and no content encryption key: HPKE without -KE
-// (draft-ietf-jose-hpke-encrypt-21, Section 5).
+// (draft-ietf-jose-hpke-encrypt-22, Section 5).
 func (a Algorithm) Integrated() bool { return a.entry().mode == integrated }
 
 // Symmetric reports whether one secret both makes and checks.

@@ -70,25 +70,25 @@ var (
 	PBES2_HS512_A256KW = enc("PBES2-HS512+A256KW", "PBES2", "oct", 32, "RFC 7518, Section 4.8").hashed(crypto.SHA512)
 )
 
-// Hybrid public key encryption, as draft-ietf-jose-hpke-encrypt-21 defines it. What it
+// Hybrid public key encryption, as draft-ietf-jose-hpke-encrypt-22 defines it. What it
 // defines on X448 is not here.
 var (
 	// Integrated encryption (Section 5.1).
-	ExperimentalHPKE0Draft21 = hpke("HPKE-0", "EC", "P-256", crypto.SHA256, 16).giving(integrated)
-	ExperimentalHPKE1Draft21 = hpke("HPKE-1", "EC", "P-384", crypto.SHA384, 32).giving(integrated)
-	ExperimentalHPKE2Draft21 = hpke("HPKE-2", "EC", "P-521", crypto.SHA512, 32).giving(integrated)
-	ExperimentalHPKE3Draft21 = hpke("HPKE-3", "OKP", "X25519", crypto.SHA256, 16).giving(integrated)
+	ExperimentalHPKE0Draft22 = hpke("HPKE-0", "EC", "P-256", crypto.SHA256, 16).giving(integrated)
+	ExperimentalHPKE1Draft22 = hpke("HPKE-1", "EC", "P-384", crypto.SHA384, 32).giving(integrated)
+	ExperimentalHPKE2Draft22 = hpke("HPKE-2", "EC", "P-521", crypto.SHA512, 32).giving(integrated)
+	ExperimentalHPKE3Draft22 = hpke("HPKE-3", "OKP", "X25519", crypto.SHA256, 16).giving(integrated)
 	// HPKE-4 seals with ChaCha20-Poly1305, the others with AES-GCM.
-	ExperimentalHPKE4Draft21 = hpke("HPKE-4", "OKP", "X25519", crypto.SHA256, 0).giving(integrated)
-	ExperimentalHPKE7Draft21 = hpke("HPKE-7", "EC", "P-256", crypto.SHA256, 32).giving(integrated)
+	ExperimentalHPKE4Draft22 = hpke("HPKE-4", "OKP", "X25519", crypto.SHA256, 0).giving(integrated)
+	ExperimentalHPKE7Draft22 = hpke("HPKE-7", "EC", "P-256", crypto.SHA256, 32).giving(integrated)
 
 	// Key encryption (Section 6.2).
-	ExperimentalHPKE0KEDraft21 = hpke("HPKE-0-KE", "EC", "P-256", crypto.SHA256, 16)
-	ExperimentalHPKE1KEDraft21 = hpke("HPKE-1-KE", "EC", "P-384", crypto.SHA384, 32)
-	ExperimentalHPKE2KEDraft21 = hpke("HPKE-2-KE", "EC", "P-521", crypto.SHA512, 32)
-	ExperimentalHPKE3KEDraft21 = hpke("HPKE-3-KE", "OKP", "X25519", crypto.SHA256, 16)
-	ExperimentalHPKE4KEDraft21 = hpke("HPKE-4-KE", "OKP", "X25519", crypto.SHA256, 0)
-	ExperimentalHPKE7KEDraft21 = hpke("HPKE-7-KE", "EC", "P-256", crypto.SHA256, 32)
+	ExperimentalHPKE0KEDraft22 = hpke("HPKE-0-KE", "EC", "P-256", crypto.SHA256, 16)
+	ExperimentalHPKE1KEDraft22 = hpke("HPKE-1-KE", "EC", "P-384", crypto.SHA384, 32)
+	ExperimentalHPKE2KEDraft22 = hpke("HPKE-2-KE", "EC", "P-521", crypto.SHA512, 32)
+	ExperimentalHPKE3KEDraft22 = hpke("HPKE-3-KE", "OKP", "X25519", crypto.SHA256, 16)
+	ExperimentalHPKE4KEDraft22 = hpke("HPKE-4-KE", "OKP", "X25519", crypto.SHA256, 0)
+	ExperimentalHPKE7KEDraft22 = hpke("HPKE-7-KE", "EC", "P-256", crypto.SHA256, 32)
 )
 
 // The content encryptions.
@@ -119,10 +119,10 @@ var table = []Algorithm{
 
 // experimental has what is of a draft. Only New looks into it, to keep the names free.
 var experimental = []Algorithm{
-	ExperimentalHPKE0Draft21, ExperimentalHPKE1Draft21, ExperimentalHPKE2Draft21,
-	ExperimentalHPKE3Draft21, ExperimentalHPKE4Draft21, ExperimentalHPKE7Draft21,
-	ExperimentalHPKE0KEDraft21, ExperimentalHPKE1KEDraft21, ExperimentalHPKE2KEDraft21,
-	ExperimentalHPKE3KEDraft21, ExperimentalHPKE4KEDraft21, ExperimentalHPKE7KEDraft21,
+	ExperimentalHPKE0Draft22, ExperimentalHPKE1Draft22, ExperimentalHPKE2Draft22,
+	ExperimentalHPKE3Draft22, ExperimentalHPKE4Draft22, ExperimentalHPKE7Draft22,
+	ExperimentalHPKE0KEDraft22, ExperimentalHPKE1KEDraft22, ExperimentalHPKE2KEDraft22,
+	ExperimentalHPKE3KEDraft22, ExperimentalHPKE4KEDraft22, ExperimentalHPKE7KEDraft22,
 }
 
 var encryptions = []Encryption{
@@ -148,7 +148,7 @@ func enc(name, family, kty string, keySize int, spec string) Algorithm {
 }
 
 func hpke(name, kty, crv string, h crypto.Hash, keySize int) Algorithm {
-	a := enc(name, "HPKE", kty, keySize, "draft-ietf-jose-hpke-encrypt-21").hashed(h)
+	a := enc(name, "HPKE", kty, keySize, "draft-ietf-jose-hpke-encrypt-22").hashed(h)
 	a.e.Curve = crv
 	return a
 }

@@ -259,7 +259,7 @@ func (w *Wrapping) derive(alg jwa.Algorithm, z []byte) []byte {
 	return concatKDF(z, name, w.PartyU, w.PartyV, size)
 }
 
-// recipient is the Recipient_structure of draft-ietf-jose-hpke-encrypt-21, Section 6.1.
+// recipient is the Recipient_structure of draft-ietf-jose-hpke-encrypt-22, Section 6.1.
 func (w *Wrapping) recipient() []byte {
 	return []byte("JOSE-HPKE rcpt\xff" + w.Encryption.Name() + "\xff")
 }
@@ -292,7 +292,7 @@ func (k *EncryptionKey) agree() (*JWK, []byte, error) {
 
 // Seal encrypts plaintext with an Integrated algorithm. What it returns first, the
 // encapsulated secret, is the JWE Encrypted Key; there is neither an initialization
-// vector nor a tag (draft-ietf-jose-hpke-encrypt-21, Section 5).
+// vector nor a tag (draft-ietf-jose-hpke-encrypt-22, Section 5).
 func (k *EncryptionKey) Seal(aad, plaintext []byte) (encapsulated, ciphertext []byte, err error) {
 	if !k.alg.Integrated() {
 		return nil, nil, errAlgorithm.With(k.alg.Name() + " encrypts keys, not plaintext")
@@ -311,7 +311,7 @@ func (k *EncryptionKey) seal(info, aad, plaintext []byte) (encapsulated, ciphert
 }
 
 // suite returns how an HPKE algorithm derives keys and encrypts
-// (draft-ietf-jose-hpke-encrypt-21, Section 5.1). The curve says how it encapsulates.
+// (draft-ietf-jose-hpke-encrypt-22, Section 5.1). The curve says how it encapsulates.
 func suite(alg jwa.Algorithm) (hpke.KDF, hpke.AEAD) {
 	kdf := hpke.HKDFSHA256()
 	switch alg.Hash() {

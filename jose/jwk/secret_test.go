@@ -339,20 +339,31 @@ func TestOctJWK(t *testing.T) {
 		"kty case":      {with(map[string]any{"kty": "OCT"}), "alg.mismatch"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			set, skipped, err := jwk.ParseSet([]byte(`{"keys":[`+c.data+`]}`), jwk.Binding{})
-			if err != nil {
-				t.Fatal(err)
+			_, err := mustParse(t, c.data).SecretKey(jwk.Binding{})
+			set, skipped, setErr := jwk.ParseSet([]byte(`{"keys":[`+c.data+`]}`), jwk.Binding{})
+			if setErr != nil {
+				t.Fatal(setErr)
 			}
 			if c.code == "" {
-				if len(set) != 1 {
-					t.Error(skipped)
+				if len(set) != 1 || err != nil {
+					t.Error(skipped, err)
 				}
 				return
 			}
-			if len(skipped) != 1 {
-				t.Fatal("not skipped")
+			if name != "kty case" { // which is not asked for a secret
+				wantCode(t, err, c.code)
 			}
-			wantCode(t, skipped[0].Err, c.code)
+			for _, k := range set {
+				if _, ok := k.(jwk.Verifier); ok {
+					t.Error("it verifies")
+				}
+			}
+			if c.code != "key.use" { // else it may be for encryption
+				if len(skipped) != 1 {
+					t.Fatal("not skipped")
+				}
+				wantCode(t, skipped[0].Err, c.code)
+			}
 		})
 	}
 	ctx := context.Background()

@@ -61,18 +61,18 @@ func TestParseSetRefuses(t *testing.T) {
 // A bad key never fails the set, wherever it stands and whatever is wrong with it.
 func TestParseSetSkips(t *testing.T) {
 	bad := map[string]struct{ data, kid, code string }{
-		"null":           {`null`, "", "key.invalid"},
-		"number":         {`5`, "", "json.type"},
-		"string":         {`"EC"`, "", "json.type"},
-		"array":          {`[]`, "", "json.type"},
-		"empty object":   {`{}`, "", "key.invalid"},
-		"no kty":         {`{"kid":"b"}`, "", "key.invalid"},
-		"kty a number":   {`{"kty":5,"kid":"b"}`, "", "json.type"},
-		"kid an object":  {`{"kty":"EC","kid":{}}`, "", "json.type"},
-		"unknown type":   {`{"kty":"AKP","kid":"b","alg":"ML-DSA-44","pub":"AA"}`, "b", "key.unsupported"},
-		"off the curve":  {members(t, ecPublic, map[string]any{"x": strings.Repeat("A", 43), "kid": "b"}), "b", "key.invalid"},
-		"for encrypting": {members(t, ecPublic, map[string]any{"use": "enc", "kid": "b"}), "b", "key.use"},
-		"weak RSA":       {members(t, weakRSA(t), map[string]any{"kid": "b"}), "b", "key.weak"},
+		"null":            {`null`, "", "key.invalid"},
+		"number":          {`5`, "", "json.type"},
+		"string":          {`"EC"`, "", "json.type"},
+		"array":           {`[]`, "", "json.type"},
+		"empty object":    {`{}`, "", "key.invalid"},
+		"no kty":          {`{"kid":"b"}`, "", "key.invalid"},
+		"kty a number":    {`{"kty":5,"kid":"b"}`, "", "json.type"},
+		"kid an object":   {`{"kty":"EC","kid":{}}`, "", "json.type"},
+		"unknown type":    {`{"kty":"AKP","kid":"b","alg":"ML-DSA-44","pub":"AA"}`, "b", "key.unsupported"},
+		"off the curve":   {members(t, ecPublic, map[string]any{"x": strings.Repeat("A", 43), "kid": "b"}), "b", "key.invalid"},
+		"for another use": {members(t, ecPublic, map[string]any{"use": "tls", "kid": "b"}), "b", "key.use"},
+		"weak RSA":        {members(t, weakRSA(t), map[string]any{"kid": "b"}), "b", "key.weak"},
 	}
 	good := []string{members(t, ecPublic, map[string]any{"kid": "g1"}), members(t, edPublic, map[string]any{"kid": "g2"}), members(t, ecPublic, map[string]any{"kid": "g1"})}
 	for name, c := range bad {

@@ -17,23 +17,22 @@ import (
 func TestRFC7517(t *testing.T) {
 	t.Run("A.1", func(t *testing.T) {
 		set, skipped, err := jwk.ParseSet(rfc7517()["A.1"], jwk.Binding{})
-		if err != nil || len(set) != 1 || len(skipped) != 1 {
+		if err != nil || len(set) != 2 || len(skipped) != 0 {
 			t.Fatalf("%d keys, %v, %v", len(set), skipped, err)
 		}
-		wantCode(t, skipped[0].Err, "key.use") // the EC key is for encryption
-		if skipped[0].Index != 0 || skipped[0].KeyID != "1" {
-			t.Errorf("skipped %d %q", skipped[0].Index, skipped[0].KeyID)
-		}
-		if set[0].Algorithm() != jwa.RS256 || set[0].KeyID() != "2011-04-29" {
+		if set[0].Algorithm() != jwa.ECDH_ES || set[0].KeyID() != "1" {
 			t.Errorf("got %v", set[0])
 		}
+		if set[1].Algorithm() != jwa.RS256 || set[1].KeyID() != "2011-04-29" {
+			t.Errorf("got %v", set[1])
+		}
 		// RFC 7638, Section 3.1 has the thumbprint of the same key.
-		got, err := set[0].JWK().Thumbprint(crypto.SHA256)
+		got, err := set[1].JWK().Thumbprint(crypto.SHA256)
 		if err != nil || got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
 			t.Errorf("thumbprint %s, %v", got, err)
 		}
 		// RFC 9278, Section 6 has its URI.
-		got, err = set[0].JWK().ThumbprintURI(crypto.SHA256)
+		got, err = set[1].JWK().ThumbprintURI(crypto.SHA256)
 		if err != nil || got != "urn:ietf:params:oauth:jwk-thumbprint:sha-256:NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {
 			t.Errorf("thumbprint URI %s, %v", got, err)
 		}
