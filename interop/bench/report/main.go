@@ -1,134 +1,169 @@
-// Command report runs the benchmarks side by side and prints a table in Markdown:
-// medians of several rounds, in each of which everything is run once, one after the
-// other for each operation, so that a slow minute of the machine falls on all alike.
-// Multiples are medians of the multiples in each round.
+// Command report measures the libraries side by side and prints a table in Markdown.
 //
-//	GOWORK=off go run ./bench/report [-rounds 5] [-time 300ms] [-only verify]
+// For each operation the libraries take turns of some milliseconds, which are long
+// enough to bear their share of garbage collection and short enough that what else the
+// machine does falls on all alike. Times are medians over the turns; multiples and
+// differences are medians of the multiples and differences in each round of turns.
+//
+//	GOWORK=off go run ./bench/report [-turns 100] [-turn 10ms] [-only verify]
 package main
 
 import (
 	"cmp"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jotsuite/jot/interop/bench"
 )
 
-type sample struct {
-	nanos  []float64
-	allocs int64
-	bytes  int64
+// row is an operation and, by library, what does it n times.
+type row struct {
+	name string
+	run  map[string]func(n int) error
 }
 
 func main() {
-	testing.Init()
-	rounds := flag.Int("rounds", 5, "how often everything is run")
-	each := flag.Duration("time", 300*time.Millisecond, "how long one benchmark runs")
+	turns := flag.Int("turns", 100, "how many turns each library has")
+	turn := flag.Duration("turn", 10*time.Millisecond, "how long a turn is at least")
 	only := flag.String("only", "", "a regular expression that the operation's name matches")
-	least := flag.Bool("least", false, "print the least of the rounds instead of the median, for a machine that is busy")
 	flag.Parse()
-	if err := flag.Set("test.benchtime", each.String()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	pattern, err := regexp.Compile(*only)
+	if err != nil || *turns < 1 {
+		fmt.Fprintln(os.Stderr, "error: -only is no regular expression, or -turns is not positive")
 		os.Exit(2)
 	}
-	pattern := regexp.MustCompile(*only)
+	rows := slices.DeleteFunc(operations(), func(r row) bool { return !pattern.MatchString(r.name) })
 
-	type operation struct {
-		name, library string
-		f             func(*testing.B)
+	fmt.Printf("%s, %s/%s, %d cores, %s. %d turns of %s each.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), *turns, *turn)
+	fmt.Printf("Peers: %s.\n\n", strings.Join(peers(), ", "))
+	fmt.Println("Each cell: time, allocations, and the time as a multiple of jot's. `bare` is the standard library's operation on the same bytes;")
+	fmt.Println("the last column has jot's time as a multiple of it, and what jot takes more, with the 95 % interval of that median.")
+	fmt.Println()
+	fmt.Println("| operation | " + strings.Join(bench.Libraries, " | ") + " | jot over bare |")
+	fmt.Println("|---" + strings.Repeat("|---", len(bench.Libraries)+1) + "|")
+	for i, r := range rows {
+		fmt.Fprintf(os.Stderr, "%d of %d: %s\n", i+1, len(rows), r.name)
+		line, err := r.measure(*turns, *turn)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "error:", r.name, err)
+			os.Exit(1)
+		}
+		fmt.Println(line)
 	}
-	var ops []operation
+}
+
+func operations() []row {
+	var rows []row
+	add := func(name, library string, run func(n int) error) {
+		i := slices.IndexFunc(rows, func(r row) bool { return r.name == name })
+		if i < 0 {
+			i = len(rows)
+			rows = append(rows, row{name, map[string]func(int) error{}})
+		}
+		rows[i].run[library] = run
+	}
 	for _, op := range bench.All() {
-		ops = append(ops, operation{op.Name, op.Library, func(b *testing.B) {
-			for b.Loop() {
+		add(op.Name, op.Library, func(n int) error {
+			for range n {
 				if err := op.Run(); err != nil {
-					b.Fatal(err)
+					return err
 				}
 			}
-		}})
+			return nil
+		})
 	}
 	for _, alg := range bench.Algorithms {
 		token := bench.Token(alg)
 		for _, v := range bench.Verifiers(alg) {
-			ops = append(ops, operation{"verify " + alg + " on all cores", v.Library, func(b *testing.B) {
-				b.RunParallel(func(pb *testing.PB) {
-					for pb.Next() {
-						if err := v.Verify(token); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}})
+			add("verify "+alg+" on all cores", v.Library, func(n int) error {
+				return onAllCores(n, func() error { return v.Verify(token) })
+			})
 		}
 	}
-	ops = slices.DeleteFunc(ops, func(o operation) bool { return !pattern.MatchString(o.name) })
+	return rows
+}
 
-	var names []string
-	samples := map[[2]string]*sample{}
-	for round := range *rounds {
-		for _, op := range ops {
-			key := [2]string{op.name, op.library}
-			s := samples[key]
-			if s == nil {
-				s = &sample{}
-				samples[key] = s
-				if !slices.Contains(names, op.name) {
-					names = append(names, op.name)
+// onAllCores calls f n times, from as many goroutines as there are cores.
+func onAllCores(n int, f func() error) error {
+	var wait sync.WaitGroup
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	for i := range errs {
+		wait.Go(func() {
+			for range (n + i) / len(errs) {
+				if errs[i] = f(); errs[i] != nil {
+					return
 				}
 			}
-			r := testing.Benchmark(op.f)
-			if r.N == 0 {
-				fmt.Fprintf(os.Stderr, "%s %s failed\n", op.name, op.library)
-				os.Exit(1)
-			}
-			s.nanos = append(s.nanos, float64(r.T)/float64(r.N))
-			s.allocs, s.bytes = r.AllocsPerOp(), r.AllocedBytesPerOp()
-		}
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, *rounds)
+		})
 	}
+	wait.Wait()
+	return cmp.Or(errs...)
+}
 
-	what, middle := "Medians", median
-	together := func(a, b []float64, f func(x, y float64) float64) float64 { return median(combine(a, b, f)) }
-	if *least {
-		what, middle = "The least", slices.Min[[]float64]
-		together = func(a, b []float64, f func(x, y float64) float64) float64 { return f(slices.Min(a), slices.Min(b)) }
+// measure lets the libraries take turns and returns the line of the table.
+func (r row) measure(turns int, turn time.Duration) (string, error) {
+	repeat := map[string]int{}
+	nanos := map[string][]float64{} // of one operation, by turn
+	for library, run := range r.run {
+		n := 1
+		for {
+			start := time.Now()
+			if err := run(n); err != nil {
+				return "", fmt.Errorf("%s: %w", library, err)
+			}
+			if time.Since(start) >= turn {
+				break
+			}
+			n *= 2
+		}
+		repeat[library] = n
 	}
-	fmt.Printf("%s, %s/%s, %d cores, %s. %s of %d rounds of %s each, interleaved.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu(), what, *rounds, *each)
-	fmt.Printf("Peers: %s.\n\n", strings.Join(peers(), ", "))
-	fmt.Println("Each cell: time, allocations, and the time as a multiple of jot's. `bare` is the standard library's operation on the same bytes.")
-	fmt.Println()
-	fmt.Println("| operation | " + strings.Join(bench.Libraries, " | ") + " | jot over bare |")
-	fmt.Println("|---" + strings.Repeat("|---", len(bench.Libraries)+1) + "|")
-	for _, name := range names {
-		jot := samples[[2]string{name, "jot"}].nanos
-		row := []string{name}
+	for range turns {
 		for _, library := range bench.Libraries {
-			s := samples[[2]string{name, library}]
-			if s == nil {
-				row = append(row, "–")
+			run := r.run[library]
+			if run == nil {
 				continue
 			}
-			m := middle(s.nanos)
-			text := fmt.Sprintf("%s, %d", human(m), s.allocs)
-			if library != "jot" {
-				text += fmt.Sprintf(" (%.2f ×)", together(s.nanos, jot, quotient))
+			n := repeat[library]
+			start := time.Now()
+			if err := run(n); err != nil {
+				return "", fmt.Errorf("%s: %w", library, err)
 			}
-			row = append(row, text)
+			nanos[library] = append(nanos[library], float64(time.Since(start))/float64(n))
 		}
-		over := "–"
-		if s := samples[[2]string{name, "bare"}]; s != nil {
-			over = fmt.Sprintf("%.2f ×, %+.2f µs", together(jot, s.nanos, quotient), together(jot, s.nanos, minus)/1000)
-		}
-		fmt.Println("| " + strings.Join(append(row, over), " | ") + " |")
 	}
+
+	cells := []string{r.name}
+	for _, library := range bench.Libraries {
+		run := r.run[library]
+		if run == nil {
+			cells = append(cells, "–")
+			continue
+		}
+		allocs := testing.AllocsPerRun(20, func() { _ = run(1) })
+		text := fmt.Sprintf("%s, %.0f", human(median(nanos[library])), allocs)
+		if library != "jot" {
+			text += fmt.Sprintf(" (%.2f ×)", median(combine(nanos[library], nanos["jot"], quotient)))
+		}
+		cells = append(cells, text)
+	}
+	over := "–"
+	if bare := nanos["bare"]; bare != nil {
+		more := combine(nanos["jot"], bare, difference)
+		low, high := interval(more)
+		over = fmt.Sprintf("%.2f ×, %+.2f µs (%+.2f to %+.2f)", median(combine(nanos["jot"], bare, quotient)), median(more)/1000, low/1000, high/1000)
+	}
+	return "| " + strings.Join(append(cells, over), " | ") + " |", nil
 }
 
 func median(v []float64) float64 {
@@ -139,11 +174,18 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
-func quotient(x, y float64) float64 { return x / y }
+// interval returns the bounds between which the true median lies in 95 of 100
+// measurements: ranks of a binomial distribution, by its normal approximation.
+func interval(v []float64) (low, high float64) {
+	s := slices.Sorted(slices.Values(v))
+	half := int(math.Ceil(0.98 * math.Sqrt(float64(len(s)))))
+	return s[max(len(s)/2-half, 0)], s[min(len(s)/2+half, len(s)-1)]
+}
 
-func minus(x, y float64) float64 { return x - y }
+func quotient(x, y float64) float64   { return x / y }
+func difference(x, y float64) float64 { return x - y }
 
-// combine goes through the rounds of two samples.
+// combine goes through the turns of two libraries.
 func combine(a, b []float64, f func(x, y float64) float64) []float64 {
 	out := make([]float64, len(a))
 	for i := range a {
