@@ -1,21 +1,22 @@
-// Package ed448 adds Ed448 to jot: EdDSA on the larger of its two curves (RFC 8037,
-// Section 3.1; RFC 9864, Section 2.2). Hand the extension to whatever reads keys:
+// Package ed448 adds to jot the larger curve of RFC 8037: Ed448 for signatures
+// (Section 3.1; RFC 9864, Section 2.2) and X448 for ECDH-ES (Section 3.2). Hand them
+// to whatever reads keys:
 //
-//	binding := jwk.Binding{Extensions: []jwk.Extension{ed448.Extension()}}
+//	binding := jwk.Binding{Extensions: []jwk.Extension{ed448.Extension()}, Agreements: []jwk.Agreement{ed448.X448()}}
 //	set, skipped, err := jwk.ParseSet(data, binding)
 //	key, err := jwk.Generate(ed448.Extension().Algorithm, ed448.Extension())
 //
-// Without it a set that holds such keys is read all the same, and they are reported
+// Without them a set that holds such keys is read all the same, and they are reported
 // as left out.
 //
-// The algorithm has one name, Ed448. The older name EdDSA says nothing of the curve,
+// The signature has one name, Ed448. The older name EdDSA says nothing of the curve,
 // which is why RFC 9864 deprecates it, and jot binds it to Ed25519 alone: a key with
 // this curve and "alg" EdDSA is refused with [jwk.ErrAlgorithm], and a signature
 // whose header says EdDSA is never checked with a key of this package. Of a peer
 // that still sends that name, ask for the new one.
 //
-// The arithmetic is that of Cloudflare's CIRCL. The curve is approved for FIPS 140-3,
-// but not in Go's module, so that the "only" mode refuses all keys.
+// The arithmetic is that of Cloudflare's CIRCL. It is not in Go's FIPS 140-3 module,
+// so that the "only" mode refuses all keys.
 package ed448
 
 import (

@@ -316,6 +316,15 @@ func TestFIPS(t *testing.T) {
 		if codeOf(err) != "key.fips" || !errors.Is(err, jwk.ErrInvalid) {
 			t.Errorf("%v", err)
 		}
+		for what, f := range map[string]func() error{
+			"Check":    func() error { return agreement.Check(make([]byte, 56)) },
+			"Generate": func() error { _, err := agreement.Generate(); return err },
+			"Public":   func() error { _, err := agreement.Public(make([]byte, 56)); return err },
+		} {
+			if err := f(); codeOf(err) != "key.fips" {
+				t.Errorf("X448, %s: %v", what, err)
+			}
+		}
 		return
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestFIPS$")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jotsuite/jot/ext/ed448"
+	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jws"
 )
@@ -36,4 +37,22 @@ func ExampleExtension() {
 	}
 	fmt.Println(len(skipped), set[0].Algorithm(), string(message.Payload))
 	// Output: 0 Ed448 hello
+}
+
+// One set has the keys to verify with and those to encrypt for.
+func ExampleX448() {
+	recipient, err := jwk.GenerateDecryptionKey(jwa.ECDH_ES_A256KW, "X448", ed448.X448())
+	if err != nil {
+		panic(err)
+	}
+	published, err := json.Marshal(jwk.Set{recipient.Public()})
+	if err != nil {
+		panic(err)
+	}
+	set, skipped, err := jwk.ParseSet(published, jwk.Binding{Agreements: []jwk.Agreement{ed448.X448()}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(len(skipped), set[0].Algorithm(), set[0].JWK().Curve())
+	// Output: 0 ECDH-ES+A256KW X448
 }
