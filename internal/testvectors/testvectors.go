@@ -30,6 +30,12 @@ func Seeds(t testing.TB) string {
 	return find(t, "seeds")
 }
 
+// Spec returns the folder of the catalogue of attacks, which stands beside the vectors.
+func Spec(t testing.TB) string {
+	t.Helper()
+	return find(t, "spec")
+}
+
 func find(t testing.TB, name string) string {
 	t.Helper()
 	if dir := os.Getenv(env); dir != "" {

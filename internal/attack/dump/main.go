@@ -1,12 +1,14 @@
 // Command dump writes the catalogue of attacks as files, for the fronts that
-// cannot import it: each token and key into a file of its own, and one JSON
-// object a line to standard output.
+// cannot import it: each distinct token and key into a file named by its hash, and
+// one JSON object a line to standard output.
 //
 //	dump FOLDER [URL]
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,7 +48,7 @@ func main() {
 
 func dump(folder, fetch string) error {
 	out := json.NewEncoder(os.Stdout)
-	for i, c := range attack.Cases(fetch) {
+	for _, c := range attack.Cases(fetch) {
 		l := line{Title: c.Title(), NoCLI: c.NoCLI, Want: c.Want}
 		if c.Form == attack.JSON && l.NoCLI == "" {
 			l.NoCLI = "the command verifies compact tokens"
@@ -57,10 +59,10 @@ func dump(folder, fetch string) error {
 				token, control = c.Token(), c.Control()
 			}
 			var err error
-			if l.Attack, err = write(folder, fmt.Sprintf("%d-attack", i), token, c.Form, c.Key, c.Policy); err != nil {
+			if l.Attack, err = write(folder, token, c.Form, c.Key, c.Policy); err != nil {
 				return err
 			}
-			if l.Control, err = write(folder, fmt.Sprintf("%d-control", i), control, c.Form, c.ControlKey, c.ControlPolicy); err != nil {
+			if l.Control, err = write(folder, control, c.Form, c.ControlKey, c.ControlPolicy); err != nil {
 				return err
 			}
 		}
@@ -71,10 +73,26 @@ func dump(folder, fetch string) error {
 	return nil
 }
 
-func write(folder, name, token string, form attack.Form, key attack.Key, p attack.Policy) (setup, error) {
-	s := setup{Form: form, Token: name + ".token", Key: name + ".key", Kind: key.Kind, Alg: key.Alg, Policy: p}
-	if err := os.WriteFile(filepath.Join(folder, s.Token), []byte(token), 0o600); err != nil {
+func write(folder, token string, form attack.Form, key attack.Key, p attack.Policy) (setup, error) {
+	s := setup{Form: form, Kind: key.Kind, Alg: key.Alg, Policy: p}
+	var err error
+	if s.Token, err = store(folder, []byte(token)); err != nil {
 		return s, err
 	}
-	return s, os.WriteFile(filepath.Join(folder, s.Key), key.Data, 0o600)
+	s.Key, err = store(folder, key.Data)
+	return s, err
+}
+
+// store writes data unless it is there, and returns the name of its file.
+func store(folder string, data []byte) (string, error) {
+	name := fmt.Sprintf("%x", sha256.Sum256(data))
+	f, err := os.OpenFile(filepath.Join(folder, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return name, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	return name, errors.Join(err, f.Close())
 }
