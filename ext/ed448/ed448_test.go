@@ -241,6 +241,7 @@ func TestKeys(t *testing.T) {
 		{"x of another key", map[string]string{"x": stranger["x"]}, "", "key.invalid"},
 		{"d of another key", map[string]string{"d": stranger["d"]}, "", "key.invalid"},
 		{"short d", map[string]string{"d": encode(unhex(t, seed)[:56])}, "", "key.invalid"},
+		{"line breaks in d", map[string]string{"d": strings.Repeat("A", 74) + "\n\n"}, "", "key.invalid"},
 		{"long d", map[string]string{"d": encode(append(unhex(t, seed), unhex(t, point)...))}, "", "key.invalid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
