@@ -12,6 +12,7 @@ import (
 
 	"github.com/jotsuite/jot/ext/ed448"
 	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
 )
 
@@ -185,6 +186,15 @@ func TestX448Set(t *testing.T) {
 		}
 		if got, err := key.DecryptKey(ctx, w); err != nil || !bytes.Equal(got, cek) {
 			t.Errorf("%s: %x, %v", alg, got, err)
+		}
+
+		raw, err := jwe.Encrypt(ctx, found[0], jwa.A256GCM, jwe.Header{}, []byte("plaintext"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := jwe.Decrypt(ctx, jwk.DecryptionSet{other, key}, raw, jwe.Options{})
+		if err != nil || string(message.Plaintext) != "plaintext" {
+			t.Errorf("%s: %v", alg, err)
 		}
 
 		// What is wrong with the other key is told before it is used.
