@@ -35,6 +35,17 @@ func ExampleSignatures() {
 	// HS512 HMAC sig
 }
 
+func ExampleKeyManagement() {
+	for _, alg := range jwa.KeyManagement() {
+		if alg.Direct() {
+			fmt.Println(alg.Name(), alg.Family(), alg.Use())
+		}
+	}
+	// Output:
+	// dir direct enc
+	// ECDH-ES ECDH-ES enc
+}
+
 func ExampleNew() {
 	es256k, err := jwa.New("ES256K", jwa.Traits{
 		KeyType:       "EC",

@@ -186,10 +186,16 @@ func Lookup(name string) (Algorithm, bool) {
 
 // Signatures returns the table of signature algorithms, in the order of preference
 // for a key that several fit.
-func Signatures() []Algorithm {
+func Signatures() []Algorithm { return used("sig") }
+
+// KeyManagement returns the table of key management algorithms, which bring the
+// content encryption key of a token to its recipient.
+func KeyManagement() []Algorithm { return used("enc") }
+
+func used(use string) []Algorithm {
 	var all []Algorithm
 	for _, a := range table {
-		if a.Use() == "sig" {
+		if a.Use() == use {
 			all = append(all, a)
 		}
 	}
