@@ -10,7 +10,7 @@ import (
 )
 
 type explainCmd struct {
-	Word string `arg:"" optional:"" help:"A claim (aud), header (crit), algorithm (ES256), kind (id-token), error (exp.expired) or exit code (4). Without it, all words are listed."`
+	Word string `arg:"" optional:"" help:"A claim (aud), header (crit), algorithm (ES256, A256GCM), kind (id-token), error (exp.expired) or exit code (4). Without it, all words are listed."`
 }
 
 func (c *explainCmd) Run(a *app) error {
@@ -52,7 +52,7 @@ type entry struct{ word, what, spec, text string }
 // the library's own table.
 func terms() []entry {
 	all := slices.Clone(words)
-	for _, alg := range jwa.Signatures() {
+	for _, alg := range slices.Concat(jwa.Signatures(), jwa.KeyManagement()) {
 		text := algorithmText[alg.Family()]
 		if c := alg.Curve(); c != "" && alg.KeyType() == "EC" {
 			text += " Its keys are on the curve " + c + "."
@@ -60,10 +60,25 @@ func terms() []entry {
 		if n := alg.SignatureSize(); n > 0 {
 			text += fmt.Sprintf(" A signature has %d bytes.", n)
 		}
-		if alg.Deprecated() {
+		if n := alg.KeySize(); n > 0 {
+			text += fmt.Sprintf(" The AES key that wraps has %d bits.", 8*n)
+		}
+		switch {
+		case alg == jwa.RSA1_5:
+			text += " The older padding: whoever can tell its failures apart decrypts with the key, so that it takes --allow-rsa1_5."
+		case alg.Family() == "RSAES":
+			text += " The newer padding, with " + alg.Hash().String() + "."
+		case alg.Deprecated():
 			text += " A newer name is preferred."
 		}
 		all = append(all, entry{alg.Name(), "algorithm", alg.Spec(), text})
+	}
+	for _, enc := range jwa.Encryptions() {
+		text := "How the content is encrypted: AES-CBC, and a MAC over it."
+		if strings.HasSuffix(enc.Name(), "GCM") {
+			text = "How the content is encrypted: AES-GCM, which authenticates too."
+		}
+		all = append(all, entry{enc.Name(), "algorithm", enc.Spec(), text + fmt.Sprintf(" Its key has %d bits.", 8*enc.KeySize())})
 	}
 	return all
 }
@@ -74,6 +89,12 @@ var algorithmText = map[string]string{
 	"RSASSA-PSS":        "An RSA signature with the newer padding, a salt as long as the hash. Keys have at least 2048 bits.",
 	"ECDSA":             "A signature on an elliptic curve. The two numbers stand one after the other, not in DER.",
 	"EdDSA":             "A signature with Ed25519: small, fast, and without a random number that could go wrong.",
+	"RSAES":             "The content's key is encrypted to an RSA key.",
+	"AES-KW":            "The content's key is wrapped with a secret that both sides hold.",
+	"AES-GCMKW":         "The content's key is encrypted with AES-GCM under a secret that both sides hold.",
+	"direct":            "The secret that both sides hold is the content's key itself, for one enc alone.",
+	"ECDH-ES":           "Both sides agree on a key, the sender with a new one for each token. The recipient's is on P-256, P-384, P-521 or X25519.",
+	"PBES2":             "The content's key is wrapped with a key made of a password, slowly, so that passwords are hard to try.",
 }
 
 // words has the claims, the headers, the kinds, the errors, the exit codes.
@@ -126,7 +147,14 @@ var words = []entry{
 	{"x5t", "header", "RFC 7515, Section 4.1.7", "The SHA-1 thumbprint of the certificate. Never used."},
 	{"x5t#S256", "header", "RFC 7515, Section 4.1.8", "The SHA-256 thumbprint of the certificate."},
 	{"enc", "header", "RFC 7516, Section 4.1.2", "How the content of an encrypted token is encrypted."},
-	{"zip", "header", "RFC 7516, Section 4.1.3", "How the content was compressed before it was encrypted."},
+	{"zip", "header", "RFC 7516, Section 4.1.3", "How the content was compressed before it was encrypted: DEF. It may not grow beyond a limit."},
+	{"epk", "header", "RFC 7518, Section 4.6.1.1", "The sender's new public key, for this token alone, that ECDH-ES agrees with."},
+	{"apu", "header", "RFC 7518, Section 4.6.1.2", "Who encrypted, in base64url; ECDH-ES binds the key to it."},
+	{"apv", "header", "RFC 7518, Section 4.6.1.3", "Whom it is encrypted to, in base64url; ECDH-ES binds the key to it."},
+	{"iv", "header", "RFC 7518, Section 4.7.1.1", "The initialization vector of the content's key, where AES-GCM wraps it."},
+	{"tag", "header", "RFC 7518, Section 4.7.1.2", "The tag of the content's key, where AES-GCM wraps it."},
+	{"p2s", "header", "RFC 7518, Section 4.8.1.1", "The salt that the key is made with from a password; at least 8 bytes."},
+	{"p2c", "header", "RFC 7518, Section 4.8.1.2", "How many rounds it takes to make a key of a password. The sender chooses it, so that fewer than 1,000 and more than 1,200,000 are refused."},
 	{"none", "algorithm", "RFC 8725, Section 3.2", "No signature at all. jot never makes and never accepts it."},
 
 	{"jwt", "kind", "RFC 7519", "A JSON Web Token of no particular kind: claims with a signature."},
@@ -198,6 +226,11 @@ var words = []entry{
 	{"key.fips", "error", "FIPS 140-3", "The FIPS mode of this program forbids the key."},
 	{"sig.invalid", "error", "RFC 7515, Section 5.2", "The signature was not made over this token with this key. Either the token was changed, or the key is another one."},
 	{"dec.failed", "error", "RFC 7516, Section 5.2", "The token cannot be decrypted. Whether the key, the padding, a length or the tag was wrong is not told, because that would help whoever tries."},
+	{"enc.missing", "error", "RFC 7516, Section 4.1.2", "The header does not say how the content is encrypted."},
+	{"enc.unknown", "error", "RFC 7516, Section 4.1.2", "The content encryption has no meaning here. Names are case-sensitive."},
+	{"enc.not_allowed", "error", "RFC 8725, Section 3.1", "The content encryption is not among those that are allowed here."},
+	{"enc.present", "error", "draft-ietf-jose-hpke-encrypt, Section 5", "The algorithm encrypts the content itself, and still there is an enc."},
+	{"zip.unknown", "error", "RFC 7516, Section 4.1.3", "The content is compressed in another way than DEF."},
 	{"sig.none", "error", "RFC 7515, Section 7.2.1", "The list of signatures is empty."},
 	{"iss.missing", "error", "RFC 8725, Section 3.8", "The token does not say who issued it."},
 	{"iss.mismatch", "error", "RFC 8725, Section 3.8", "The issuer is none of those that were named. It is compared as an exact string: look for a slash at the end."},
