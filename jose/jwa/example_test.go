@@ -72,3 +72,21 @@ func ExampleLookupEncryption() {
 	// A256GCM true 32 RFC 7518, Section 5.3
 	// true false
 }
+
+func ExampleEncryptions() {
+	for _, enc := range jwa.Encryptions() {
+		fmt.Print(enc, " ")
+	}
+	// Output: A128CBC-HS256 A192CBC-HS384 A256CBC-HS512 A128GCM A192GCM A256GCM
+}
+
+func ExampleAlgorithm_Direct() {
+	for _, alg := range []jwa.Algorithm{jwa.Dir, jwa.ECDH_ES, jwa.ECDH_ES_A128KW, jwa.ExperimentalHPKE0Draft22} {
+		fmt.Println(alg, alg.Direct(), alg.Integrated(), alg.KeySize())
+	}
+	// Output:
+	// dir true false 0
+	// ECDH-ES true false 0
+	// ECDH-ES+A128KW false false 16
+	// HPKE-0 false true 16
+}

@@ -66,7 +66,7 @@ func TestSignaturesIsACopy(t *testing.T) {
 }
 
 func TestLookupRefuses(t *testing.T) {
-	for _, name := range []string{"", "none", "None", "NONE", "nOnE", "hs256", "HS256 ", " HS256", "HS256\x00", "ES256K", "Ed448", "ΕS256"} {
+	for _, name := range []string{"", "none", "None", "NONE", "nOnE", "hs256", "HS256 ", " HS256", "HS256\x00", "HPKE-0", "HPKE-0-KE", "ES256K", "Ed448", "ΕS256"} {
 		if a, ok := jwa.Lookup(name); ok {
 			t.Errorf("Lookup(%q) found %s", name, a)
 		}
@@ -80,6 +80,7 @@ func TestEncryptionNames(t *testing.T) {
 		retired bool
 	}{
 		"RSA1_5": {jwa.RSA1_5, "RSA", true}, "RSA-OAEP": {jwa.RSA_OAEP, "RSA", false}, "RSA-OAEP-256": {jwa.RSA_OAEP_256, "RSA", false},
+		"RSA-OAEP-384": {jwa.RSA_OAEP_384, "RSA", false}, "RSA-OAEP-512": {jwa.RSA_OAEP_512, "RSA", false},
 		"A128KW": {jwa.A128KW, "oct", false}, "A192KW": {jwa.A192KW, "oct", false}, "A256KW": {jwa.A256KW, "oct", false},
 		"dir":     {jwa.Dir, "oct", false},
 		"ECDH-ES": {jwa.ECDH_ES, "", false}, "ECDH-ES+A128KW": {jwa.ECDH_ES_A128KW, "", false},
@@ -107,6 +108,59 @@ func TestEncryptionNames(t *testing.T) {
 	}
 	if e, ok := jwa.LookupEncryption("a128gcm"); ok {
 		t.Errorf("found %s under a name in lower case", e)
+	}
+}
+
+// TestEncryptionTraits holds what each algorithm makes keys with.
+func TestEncryptionTraits(t *testing.T) {
+	for _, want := range []struct {
+		alg     jwa.Algorithm
+		crv     string
+		hash    crypto.Hash
+		keySize int
+		how     string
+	}{
+		{alg: jwa.RSA1_5},
+		{alg: jwa.RSA_OAEP, hash: crypto.SHA1},
+		{alg: jwa.RSA_OAEP_256, hash: crypto.SHA256},
+		{alg: jwa.RSA_OAEP_384, hash: crypto.SHA384},
+		{alg: jwa.RSA_OAEP_512, hash: crypto.SHA512},
+		{alg: jwa.A128KW, keySize: 16},
+		{alg: jwa.A192KW, keySize: 24},
+		{alg: jwa.A256KW, keySize: 32},
+		{alg: jwa.Dir, how: "direct"},
+		{alg: jwa.ECDH_ES, hash: crypto.SHA256, how: "direct"},
+		{alg: jwa.ECDH_ES_A128KW, hash: crypto.SHA256, keySize: 16},
+		{alg: jwa.ECDH_ES_A192KW, hash: crypto.SHA256, keySize: 24},
+		{alg: jwa.ECDH_ES_A256KW, hash: crypto.SHA256, keySize: 32},
+		{alg: jwa.A128GCMKW, keySize: 16},
+		{alg: jwa.A192GCMKW, keySize: 24},
+		{alg: jwa.A256GCMKW, keySize: 32},
+		{alg: jwa.PBES2_HS256_A128KW, hash: crypto.SHA256, keySize: 16},
+		{alg: jwa.PBES2_HS384_A192KW, hash: crypto.SHA384, keySize: 24},
+		{alg: jwa.PBES2_HS512_A256KW, hash: crypto.SHA512, keySize: 32},
+		{alg: jwa.ExperimentalHPKE0Draft22, crv: "P-256", hash: crypto.SHA256, keySize: 16, how: "integrated"},
+		{alg: jwa.ExperimentalHPKE1Draft22, crv: "P-384", hash: crypto.SHA384, keySize: 32, how: "integrated"},
+		{alg: jwa.ExperimentalHPKE2Draft22, crv: "P-521", hash: crypto.SHA512, keySize: 32, how: "integrated"},
+		{alg: jwa.ExperimentalHPKE3Draft22, crv: "X25519", hash: crypto.SHA256, keySize: 16, how: "integrated"},
+		{alg: jwa.ExperimentalHPKE4Draft22, crv: "X25519", hash: crypto.SHA256, how: "integrated"},
+		{alg: jwa.ExperimentalHPKE7Draft22, crv: "P-256", hash: crypto.SHA256, keySize: 32, how: "integrated"},
+		{alg: jwa.ExperimentalHPKE0KEDraft22, crv: "P-256", hash: crypto.SHA256, keySize: 16},
+		{alg: jwa.ExperimentalHPKE1KEDraft22, crv: "P-384", hash: crypto.SHA384, keySize: 32},
+		{alg: jwa.ExperimentalHPKE2KEDraft22, crv: "P-521", hash: crypto.SHA512, keySize: 32},
+		{alg: jwa.ExperimentalHPKE3KEDraft22, crv: "X25519", hash: crypto.SHA256, keySize: 16},
+		{alg: jwa.ExperimentalHPKE4KEDraft22, crv: "X25519", hash: crypto.SHA256},
+		{alg: jwa.ExperimentalHPKE7KEDraft22, crv: "P-256", hash: crypto.SHA256, keySize: 32},
+	} {
+		how := map[bool]string{true: "direct"}[want.alg.Direct()] + map[bool]string{true: "integrated"}[want.alg.Integrated()]
+		got := fmt.Sprint(want.alg.Curve(), want.alg.Hash(), want.alg.KeySize(), how, want.alg.Use())
+		if exp := fmt.Sprint(want.crv, want.hash, want.keySize, want.how, "enc"); got != exp {
+			t.Errorf("%s: got %s, want %s", want.alg, got, exp)
+		}
+	}
+	jwa.Encryptions()[0] = jwa.A256GCM
+	if len(jwa.Encryptions()) != 6 || jwa.Encryptions()[0] != jwa.A128CBC_HS256 {
+		t.Error("the table was changed through the copy")
 	}
 }
 
@@ -144,7 +198,7 @@ func TestIs(t *testing.T) {
 
 func TestZeroValues(t *testing.T) {
 	var a jwa.Algorithm
-	if a.Name()+a.String()+a.KeyType()+a.Curve()+a.Use()+a.Family()+a.Spec() != "" || a.Hash() != 0 || a.SignatureSize() != 0 || a.Symmetric() || a.Deprecated() {
+	if a.Name()+a.String()+a.KeyType()+a.Curve()+a.Use()+a.Family()+a.Spec() != "" || a.Hash() != 0 || a.SignatureSize() != 0 || a.KeySize() != 0 || a.Direct() || a.Integrated() || a.Symmetric() || a.Deprecated() {
 		t.Error("the zero algorithm has traits")
 	}
 	var e jwa.Encryption
@@ -162,17 +216,18 @@ func TestNewRefuses(t *testing.T) {
 		name string
 		t    jwa.Traits
 	}{
-		"empty":         {"", ok},
-		"none":          {"none", ok},
-		"None":          {"nOnE", ok},
-		"taken":         {"ES256", ok},
-		"taken in case": {"es256", ok},
-		"taken for enc": {"RSA-OAEP", ok},
-		"space":         {"ES256 ", ok},
-		"not ASCII":     {"ΕS256K", ok},
-		"no key type":   {"ES256K", jwa.Traits{Curve: "secp256k1"}},
-		"negative size": {"ES256K", jwa.Traits{KeyType: "EC", SignatureSize: -1}},
-		"unknown hash":  {"ES256K", jwa.Traits{KeyType: "EC", Hash: 99}},
+		"empty":          {"", ok},
+		"none":           {"none", ok},
+		"None":           {"nOnE", ok},
+		"taken":          {"ES256", ok},
+		"taken in case":  {"es256", ok},
+		"taken for enc":  {"RSA-OAEP", ok},
+		"taken by draft": {"hpke-4-KE", ok},
+		"space":          {"ES256 ", ok},
+		"not ASCII":      {"ΕS256K", ok},
+		"no key type":    {"ES256K", jwa.Traits{Curve: "secp256k1"}},
+		"negative size":  {"ES256K", jwa.Traits{KeyType: "EC", SignatureSize: -1}},
+		"unknown hash":   {"ES256K", jwa.Traits{KeyType: "EC", Hash: 99}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := jwa.New(c.name, c.t)

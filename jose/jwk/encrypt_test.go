@@ -176,7 +176,8 @@ func TestEncryptKey(t *testing.T) {
 
 func TestPassword(t *testing.T) {
 	ctx := context.Background()
-	for _, alg := range []jwa.Algorithm{jwa.PBES2_HS256_A128KW, jwa.PBES2_HS384_A192KW, jwa.PBES2_HS512_A256KW} {
+	// RFC 7517 and RFC 7520 have vectors of the other two.
+	for _, alg := range []jwa.Algorithm{jwa.PBES2_HS384_A192KW} {
 		k := must[*jwk.SharedKey](t)(jwk.NewPassword(alg, "p", []byte("Entrap_o–peter_long–credit_tun")))
 		w := jwk.Wrapping{Encryption: jwa.A128GCM, Count: 310_000}
 		cek := cekOf(jwa.A128GCM)
@@ -199,9 +200,11 @@ func TestPassword(t *testing.T) {
 		}
 	}
 	k := must[*jwk.SharedKey](t)(jwk.NewPassword(jwa.PBES2_HS256_A128KW, "", []byte("secret")))
-	w := jwk.Wrapping{Encryption: jwa.A128GCM}
-	if _, err := k.EncryptKey(ctx, cekOf(jwa.A128GCM), &w); err != nil || w.Count != 600_000 {
-		t.Errorf("count %d, %v", w.Count, err)
+	if !raceEnabled { // where it takes a second
+		w := jwk.Wrapping{Encryption: jwa.A128GCM}
+		if _, err := k.EncryptKey(ctx, cekOf(jwa.A128GCM), &w); err != nil || w.Count != 600_000 {
+			t.Errorf("count %d, %v", w.Count, err)
+		}
 	}
 	for _, count := range []int{-1, 1, 1000, 309_999, 1_200_001, 1 << 30} {
 		_, err := k.EncryptKey(ctx, cekOf(jwa.A128GCM), &jwk.Wrapping{Encryption: jwa.A128GCM, Count: count})
@@ -355,9 +358,6 @@ func TestDecryptKeyRefuses(t *testing.T) {
 		"HPKE: length":            {hpke, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(31)}, "header.invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if fipsEnforced && strings.HasPrefix(name, "PBES2: wrong") {
-				t.Skip("a short salt is not approved")
-			}
 			got, err := c.key.DecryptKey(ctx, &c.w)
 			if got != nil {
 				t.Error("a key beside the error")
@@ -700,7 +700,8 @@ func TestEncryptionKeysArePrintedSafely(t *testing.T) {
 		must[*jwk.SharedKey](t)(jwk.NewSharedKey(jwa.A128KW, "k", secret)),
 		must[*jwk.SharedKey](t)(jwk.NewSharedKey(jwa.Dir, "k", secret, jwa.A128GCM)),
 		must[*jwk.SharedKey](t)(jwk.NewPassword(jwa.PBES2_HS256_A128KW, "k", secret)),
-		ec, *ec, ec.Public(), jwk.DecryptionSet{ec},
+		ec, *ec, ec.Public(),
+		jwk.DecryptionSet{ec},
 	} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("m", "key", k)

@@ -29,7 +29,7 @@ func TestFIPSOnly(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	cmd := exec.Command(exe, "-test.run=^Test(NewPublicKey|NewPrivateKey|Secret|Keys|KeyAgreement|PSS|Sign|FIPS)")
+	cmd := exec.Command(exe, "-test.run=^Test(NewPublicKey|NewPrivateKey|Secret|Keys|KeyAgreement|PSS|Sign|FIPS|EncryptKey|Bind|RFC7518)")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -71,6 +71,16 @@ func TestFIPSRefuses(t *testing.T) {
 		x = k.PublicKey().Bytes()
 	})
 	_, err := jwk.NewPrivateKey(jwa.RS256, "", r)
+	wantCode(t, err, "key.fips")
+	for _, alg := range []jwa.Algorithm{jwa.RSA_OAEP, jwa.RSA1_5} {
+		j, err := jwk.FromKey(&rsaKey().PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = j.EncryptionKey(jwk.Binding{Algorithms: []jwa.Algorithm{alg}, AllowRSA1_5DespitePaddingOracles: true})
+		wantCode(t, err, "key.fips")
+	}
+	_, err = jwk.GenerateDecryptionKey(jwa.ECDH_ES, "X25519")
 	wantCode(t, err, "key.fips")
 	_, err = mustParse(t, `{"kty":"OKP","crv":"X25519","x":"`+b64url.EncodeToString(x)+`"}`).MarshalDER()
 	wantCode(t, err, "key.fips")

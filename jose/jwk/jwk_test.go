@@ -21,6 +21,7 @@ import (
 	"testing"
 
 	"github.com/jotsuite/jot/internal/b64url"
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 )
@@ -340,6 +341,9 @@ func TestMaterial(t *testing.T) {
 			}
 			switch name {
 			case "EC alg ECDH-ES", "OKP X25519", "RSA alg RSA-OAEP", "use enc", "ops of neither half":
+				if fipsEnforced && len(skipped) == 1 && fault.CodeOf(skipped[0].Err) == "key.fips" {
+					return
+				}
 				if len(set) != 1 || set[0].Algorithm().Use() != "enc" {
 					t.Errorf("not in the set for encryption: %v", skipped)
 				}

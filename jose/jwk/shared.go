@@ -186,11 +186,7 @@ func (k *SharedKey) EncryptKey(ctx context.Context, cek []byte, w *Wrapping) ([]
 		}
 		w.Salt = make([]byte, 16)
 		_, _ = rand.Read(w.Salt) // which never fails
-		block, err := k.derive(w)
-		if err != nil {
-			return nil, err
-		}
-		w.EncryptedKey = wrapKey(block, cek)
+		w.EncryptedKey = wrapKey(k.derive(w), cek)
 	}
 	return cek, nil
 }
@@ -198,13 +194,12 @@ func (k *SharedKey) EncryptKey(ctx context.Context, cek []byte, w *Wrapping) ([]
 var errCount = errWrapping.With("\"p2c\" is below 1,000, or 310,000 in a new message, or above 1,200,000")
 
 // derive makes the key that wraps from the password (RFC 7518, Section 4.8.1.1).
-func (k *SharedKey) derive(w *Wrapping) (cipher.Block, error) {
+func (k *SharedKey) derive(w *Wrapping) cipher.Block {
+	// The name makes the salt long enough for FIPS mode too, so that nothing fails.
 	salt := append([]byte(k.alg.Name()+"\x00"), w.Salt...)
-	key, err := pbkdf2.Key(k.alg.Hash().New, string(k.secret), salt, w.Count, k.alg.KeySize())
-	if err != nil {
-		return nil, errFIPS.Wrap(err)
-	}
-	return aes.NewCipher(key)
+	key, _ := pbkdf2.Key(k.alg.Hash().New, string(k.secret), salt, w.Count, k.alg.KeySize())
+	block, _ := aes.NewCipher(key)
+	return block
 }
 
 // DecryptKey unwraps the content encryption key or, for dir, returns the key itself, as
@@ -247,10 +242,7 @@ func (k *SharedKey) DecryptKey(ctx context.Context, w *Wrapping) ([]byte, error)
 		if len(w.Salt) < minSalt {
 			return nil, errWrapping.With("\"p2s\" has fewer than 8 bytes")
 		}
-		var err error
-		if block, err = k.derive(w); err != nil {
-			return nil, err
-		}
+		block = k.derive(w)
 	}
 	cek, ok := unwrapKey(block, w.EncryptedKey)
 	if !ok {
