@@ -13,7 +13,7 @@ import (
 // headerEntry is a header that has been read and held to the policy.
 type headerEntry struct {
 	encoded string
-	header  Header
+	head    head           // without layers
 	keys    []jwk.Verifier // of a static set; nil: ask the source
 	cached  bool
 }
@@ -63,7 +63,7 @@ type tokenEntry struct {
 	hash     uint64
 	raw      string
 	payload  []byte
-	header   Header
+	head     head
 	key      jwk.Verifier
 	selector string
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/internal/fault"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jws"
 )
 
@@ -25,6 +27,14 @@ var (
 	errPolicy   = fault.New("policy.invalid", "RFC 8725, Section 3", "the policy is invalid")
 	errCollide  = fault.New("claim.collision", "RFC 7519, Section 4", "a claim of your own has the name of a registered one")
 
+	// RFC 7516, Section 9, tells the two forms apart.
+	errEncrypted = compact.ErrMalformed.Wrap(fault.New("token.encrypted", "RFC 7516, Section 9", "it is encrypted, and the policy has no Decryption"))
+	errSigned    = compact.ErrMalformed.Wrap(fault.New("token.signed", "RFC 7516, Section 9", "it is signed and not encrypted, and the policy has Decryption"))
+	errDepth     = compact.ErrTooLarge.Wrap(fault.New("token.depth", "RFC 7519, Section 7.2", "more tokens are one in another than MaxNesting allows"))
+	errUnsigned  = compact.ErrMalformed.With("what is encrypted in it is not a signed token")
+	errCty       = errType.Wrap(fault.New("cty.mismatch", "RFC 7519, Section 5.2", "an encrypted token must have the cty JWT and a signed token in it; whoever encrypts it has to set that"))
+	errReplica   = errClaims.Wrap(fault.New("claim.replicated", "RFC 7519, Section 5.3", "a claim in the header of the encrypted token is not the one that is signed"))
+
 	errIssMissing = errIssuer.Wrap(fault.New("iss.missing", "RFC 8725, Section 3.8", "iss is missing"))
 	errAudMissing = errAudience.Wrap(fault.New("aud.missing", "RFC 8725, Section 3.9", "aud is missing"))
 	errExpMissing = errMissing.Wrap(fault.New("exp.missing", "RFC 7519, Section 4.1.4", "exp is missing"))
@@ -39,16 +49,17 @@ var (
 // The refusals, for [errors.Is]. Each stands for the family of codes that is named
 // beside it; the code itself is in [ClaimError] and [RejectError.Codes].
 var (
-	ErrMalformed = jws.ErrMalformed // token.malformed, token.encoding
-	ErrTooLarge  = jws.ErrTooLarge  // token.too_large
+	ErrMalformed = jws.ErrMalformed // token.malformed, token.encoding, token.encrypted, token.signed
+	ErrTooLarge  = jws.ErrTooLarge  // token.too_large, token.depth
 	ErrHeader    = jws.ErrHeader    // header.invalid, b64.invalid, json.* in the header
 	ErrCritical  = jws.ErrCritical  // crit.invalid, crit.unknown
-	ErrAlgorithm = jws.ErrAlgorithm // alg.missing, alg.none, alg.unknown, alg.not_allowed, alg.mismatch
+	ErrAlgorithm = jws.ErrAlgorithm // alg.missing, alg.none, alg.unknown, alg.not_allowed, alg.mismatch, and the same of enc
 	ErrNoKey     = jws.ErrNoKey     // key.none, key.ambiguous and the other codes of keys
 	ErrSignature = jws.ErrSignature // sig.invalid
+	ErrDecrypt   = jwe.ErrDecrypt   // dec.failed; nothing more is said
 
-	ErrType        error = errType     // typ.mismatch
-	ErrClaims      error = errClaims   // claim.type, nbf.order, json.* in the claims
+	ErrType        error = errType     // typ.mismatch, cty.mismatch
+	ErrClaims      error = errClaims   // claim.type, claim.replicated, nbf.order, json.* in the claims
 	ErrMissing     error = errMissing  // every code that ends in .missing, save alg.missing
 	ErrIssuer      error = errIssuer   // iss.missing, iss.mismatch
 	ErrAudience    error = errAudience // aud.missing, aud.mismatch

@@ -65,6 +65,10 @@ type Policy struct {
 	// Critical names the extensions in crit that the caller understands and enforces on [Token.Header].
 	Critical []string
 
+	// Decryption, if not nil, asks for nested tokens: signed, then encrypted. A token that is
+	// only signed is refused then (token.signed), as an encrypted one is without (token.encrypted).
+	Decryption *Decryption
+
 	// Replay, if not nil, lets each token be used once. It needs jti in every token
 	// and a time after which the token is dead: exp, or MaxAge.
 	Replay Replay
@@ -124,6 +128,13 @@ func (p Policy) normalize() (Policy, error) {
 		return bad(`Selector is not "iss", "sub" or "client_id"`)
 	case p.Replay != nil && (p.OptionalExpiry || p.IgnoreExpiry) && p.MaxAge == 0:
 		return bad("Replay would have to remember for ever: set MaxAge, or ask for exp")
+	}
+	if p.Decryption != nil {
+		d, err := p.Decryption.normalize()
+		if err != nil {
+			return Policy{}, err
+		}
+		p.Decryption = d
 	}
 	p.Issuers = slices.Clone(p.Issuers)
 	p.Audiences = slices.Clone(p.Audiences)

@@ -23,7 +23,7 @@ type Token[C any] struct {
 	Claims     C            `json:",inline"` // a map has what is not in Registered
 	Key        jwk.Verifier `json:"-"`       // the key that verified the signature
 
-	header  *Header // shared with other tokens
+	head    *head // shared with other tokens
 	payload []byte
 	limits  *strictjson.Limits
 	single  [1]string // the room of an Audience of one
@@ -32,10 +32,29 @@ type Token[C any] struct {
 // Header returns the header: a copy.
 func (t *Token[C]) Header() Header {
 	var h Header
-	if t.header != nil {
-		copyHeader(&h, t.header)
+	if t.head != nil {
+		copyHeader(&h, &t.head.header)
 	}
 	return h
+}
+
+// Layers returns what was encrypted around the signed token, the outermost first: a
+// copy. It is nil without [Policy.Decryption].
+func (t *Token[C]) Layers() []Layer {
+	if t.head == nil {
+		return nil
+	}
+	var layers []Layer
+	for _, l := range t.head.layers {
+		layers = append(layers, Layer{l.header(), l.key})
+	}
+	return layers
+}
+
+// head is all that was read before the claims.
+type head struct {
+	header Header
+	layers []layer // around it
 }
 
 // Payload returns the claims as they were signed, a JSON object: a copy.

@@ -12,6 +12,7 @@ import (
 	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jws"
 )
@@ -19,10 +20,11 @@ import (
 // Verifier verifies tokens with claims of type C under one [Policy]. It is
 // immutable, safe for concurrent use, and takes no lock.
 type Verifier[C any] struct {
-	policy  Policy
-	options jws.Options
-	limits  strictjson.Limits
-	decoder *strictjson.Decoder[Token[C]]
+	policy     Policy
+	options    jws.Options
+	decryption jwe.Options // of Policy.Decryption
+	limits     strictjson.Limits
+	decoder    *strictjson.Decoder[Token[C]]
 
 	source  jwk.Source
 	static  bool // source is a jwk.Set: what it answers never changes
@@ -61,6 +63,10 @@ func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
 		}
 		v.source, v.static = indexSet(set), true
 	}
+	if d := p.Decryption; d != nil {
+		// What was compressed is no longer than what is not may be.
+		v.decryption = jwe.Options{Algorithms: d.Algorithms, Encryptions: d.Encryptions, MaxSize: p.MaxSize, MaxPlaintext: p.MaxSize}
+	}
 	if p.CacheSize > 0 {
 		v.tokens = newTokenCache(p.CacheSize)
 	}
@@ -87,7 +93,7 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 	if v.tokens != nil {
 		if e := v.tokens.get(raw); e != nil && v.offered(ctx, e) {
 			// The copy keeps apart what callers can change.
-			t, err := v.accept(ctx, &e.header, e.key, slices.Clone(e.payload), e.selector)
+			t, err := v.accept(ctx, &e.head, e.key, slices.Clone(e.payload), e.selector)
 			if t == nil && errors.Is(err, ErrExpired) {
 				v.tokens.drop(e)
 			}
@@ -95,18 +101,26 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 		}
 	}
 
-	h, encoded, payload, signature, err := v.open(raw)
+	signed := raw
+	var layers []layer
+	if v.policy.Decryption != nil {
+		var err error
+		if signed, layers, err = v.decrypt(ctx, raw); err != nil {
+			return nil, err
+		}
+	}
+	h, encoded, payload, signature, err := v.open(signed)
 	if err != nil {
 		return nil, err
 	}
 
 	selector := v.selector(payload)
 	if selector == "" && v.policy.Selector != "" {
-		return nil, v.reject(raw, errNoSelector)
+		return nil, v.reject(signed, errNoSelector)
 	}
 	candidates := h.keys
 	if candidates == nil {
-		candidates, err = h.header.Verifiers(ctx, v.source, selector, v.options)
+		candidates, err = h.head.header.Verifiers(ctx, v.source, selector, v.options)
 		if err != nil {
 			if errors.Is(err, ErrNoKey) || errors.Is(err, ErrAlgorithm) {
 				return nil, reject(err)
@@ -119,30 +133,34 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 	buf := make([]byte, 0, max(len(payload), len(signature))/4*3+3)
 	sig, err := b64url.AppendDecode(buf, alias.Bytes(signature))
 	if err != nil {
-		return nil, v.reject(raw, malformed(err))
+		return nil, v.reject(signed, malformed(err))
 	}
-	message := alias.Bytes(raw[:len(encoded)+1+len(payload)])
+	message := alias.Bytes(signed[:len(encoded)+1+len(payload)])
 	key, err := tryKeys(candidates, message, sig)
 	if err != nil {
-		return nil, v.reject(raw, err)
+		return nil, v.reject(signed, err)
 	}
 	claims, err := b64url.AppendDecode(buf, alias.Bytes(payload))
 	if err != nil {
-		return nil, v.reject(raw, malformed(err))
+		return nil, v.reject(signed, malformed(err))
 	}
 
 	if !h.cached && len(encoded) <= maxCachedHeader {
-		e := &headerEntry{encoded: strings.Clone(encoded), header: h.header, cached: true}
+		e := &headerEntry{encoded: strings.Clone(encoded), head: h.head, cached: true}
 		if v.static {
 			e.keys = candidates
 		}
 		v.headers.put(e)
 	}
-	t, err := v.accept(ctx, &h.header, key, claims, selector)
+	outermost := &h.head
+	if layers != nil {
+		outermost = &head{h.head.header, layers}
+	}
+	t, err := v.accept(ctx, outermost, key, claims, selector)
 	if t != nil && v.tokens != nil && len(raw) <= maxCachedToken {
 		v.tokens.put(&tokenEntry{
 			raw: strings.Clone(raw), payload: slices.Clone(claims),
-			header: h.header, key: key, selector: strings.Clone(selector),
+			head: *outermost, key: key, selector: strings.Clone(selector),
 		})
 	}
 	return t, err
@@ -161,20 +179,20 @@ func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signat
 	}
 	encoded, payload, signature, err = compact.Split(raw, v.policy.MaxSize)
 	if err != nil {
-		return nil, "", "", "", reject(err)
+		return nil, "", "", "", v.reject(raw, err)
 	}
 	if h != nil {
 		return h, encoded, payload, signature, nil
 	}
 	h = new(headerEntry)
-	if h.header, err = jws.ParseHeader(encoded, v.options); err != nil {
+	if h.head.header, err = jws.ParseHeader(encoded, v.options); err != nil {
 		return nil, "", "", "", reject(err)
 	}
 	// RFC 7797, Section 7: JWTs do not use the unencoded payload.
-	if h.header.Unencoded {
+	if h.head.header.Unencoded {
 		return nil, "", "", "", reject(errB64)
 	}
-	if !v.typed(encoded, h.header.Type) {
+	if !v.typed(encoded, h.head.header.Type) {
 		want := v.policy.Type
 		if want == "" {
 			want = "none, or JWT"
@@ -235,22 +253,36 @@ func malformed(err error) error { return compact.ErrMalformed.Wrap(err) }
 func (v *Verifier[C]) reject(raw string, err error) error {
 	if _, _, _, first := compact.Split(raw, v.policy.MaxSize); first != nil {
 		err = first
+		// RFC 7516, Section 9. With Decryption, nothing of five parts comes here.
+		if strings.Count(raw, ".") == 4 {
+			err = errEncrypted
+		}
 	}
 	return reject(err)
 }
 
 // offered reports whether the source still has the key of a cached token.
 func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
-	if v.static {
-		return true
+	// A failure comes with no keys.
+	if !v.static {
+		keys, _ := e.head.header.Verifiers(ctx, v.source, e.selector, v.options)
+		if !slices.Contains(keys, e.key) {
+			return false
+		}
 	}
-	keys, _ := e.header.Verifiers(ctx, v.source, e.selector, v.options) // a failure comes with no keys
-	return slices.Contains(keys, e.key)
+	for _, l := range e.head.layers {
+		h := l.header()
+		keys, _ := v.policy.Decryption.Keys.DecryptionKeys(ctx, jwk.Query{Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256})
+		if !slices.Contains(keys, l.key) {
+			return false
+		}
+	}
+	return true
 }
 
 // accept reads the claims of a token whose signature has verified, and holds them to the policy.
-func (v *Verifier[C]) accept(ctx context.Context, h *Header, key jwk.Verifier, payload []byte, selector string) (*Token[C], error) {
-	t := &Token[C]{Key: key, header: h, payload: payload, limits: &v.limits}
+func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, payload []byte, selector string) (*Token[C], error) {
+	t := &Token[C]{Key: key, head: h, payload: payload, limits: &v.limits}
 	t.Audience = t.single[:0]
 	now := v.policy.Clock()
 	if err := v.decoder.Decode(payload, t, v.limits); err != nil {
@@ -259,7 +291,7 @@ func (v *Verifier[C]) accept(ctx context.Context, h *Header, key jwk.Verifier, p
 	if len(t.Audience) == 0 {
 		t.Audience = nil // absent, or empty
 	}
-	if refusals := v.check(t, now); refusals != nil {
+	if refusals := append(v.check(t, now), v.replicas(h.layers, &t.Registered)...); refusals != nil {
 		return nil, &RejectError{errorsOf(refusals)}
 	}
 	if v.policy.Selector != "" {
