@@ -1,0 +1,2 @@
+// Package fetch is how anything is fetched over HTTP here.
+package fetch
