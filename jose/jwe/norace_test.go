@@ -1,0 +1,5 @@
+//go:build !race
+
+package jwe_test
+
+const raceEnabled = false
