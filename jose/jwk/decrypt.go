@@ -207,6 +207,7 @@ func (k *DecryptionKey) decryptRSA(ctx context.Context, w *Wrapping) ([]byte, er
 		opts = &rsa.OAEPOptions{Hash: h}
 	} else {
 		// RFC 7516, Section 11.5: a random key where the padding is wrong, in the same time.
+		//lint:ignore SA1019 it was allowed by name
 		opts = &rsa.PKCS1v15DecryptOptions{SessionKeyLen: w.Encryption.KeySize()}
 	}
 	cek, err := k.decrypt(ctx, w.EncryptedKey, opts)

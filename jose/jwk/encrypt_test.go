@@ -397,6 +397,9 @@ func TestNewEncryptionKeyRefuses(t *testing.T) {
 	ec := must[*ecdh.PrivateKey](t)(p.ECDH())
 	small := *r
 	small.D = nil
+	// The private part of one key with the public part of another.
+	other := must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	other.PublicKey = p.PublicKey
 	edPub, edPriv, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -448,7 +451,7 @@ func TestNewEncryptionKeyRefuses(t *testing.T) {
 		"public":          {jwa.ECDH_ES, &p.PublicKey, "key.unsupported"},
 		"RSA1_5":          {jwa.RSA1_5, r, "alg.mismatch"},
 		"RSA without d":   {jwa.RSA_OAEP_256, &small, "key.invalid"},
-		"other public EC": {jwa.ECDH_ES, &ecdsa.PrivateKey{PublicKey: must[*ecdsa.PrivateKey](t)(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)).PublicKey, D: p.D}, "key.invalid"},
+		"other public EC": {jwa.ECDH_ES, other, "key.invalid"},
 		"signatures":      {jwa.RS256, r, "key.use"},
 		"P-256 for HPKE":  {jwa.ExperimentalHPKE2KEDraft22, p, "alg.mismatch"},
 	} {
