@@ -23,6 +23,8 @@ type cli struct {
 	Inspect    inspectCmd    `cmd:"" help:"Look inside every token of a text, trusting none."`
 	Verify     verifyCmd     `cmd:"" help:"Check one token, and print its payload only when every check holds."`
 	Sign       signCmd       `cmd:"" help:"Make a signed token from claims."`
+	Encrypt    encryptCmd    `cmd:"" help:"Encrypt anything to a key or with a password."`
+	Decrypt    decryptCmd    `cmd:"" help:"Decrypt a token, and write what was inside as it is."`
 	Key        keyCmd        `cmd:"" help:"Make, convert and look at keys."`
 	Explain    explainCmd    `cmd:"" help:"Say what a claim, a header, an algorithm, an error or an exit code means."`
 	Completion completionCmd `cmd:"" help:"Print the completions for a shell."`
@@ -30,7 +32,7 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
-const description = "jot looks into JSON Web Tokens, verifies and signs them, and makes the keys for it."
+const description = "jot looks into JSON Web Tokens, verifies, signs, encrypts and decrypts them, and makes the keys for it."
 
 // app is what a command has to work with.
 type app struct {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/jotsuite/jot/jose/jwa"
 )
 
 type completionCmd struct {
@@ -55,8 +57,8 @@ func commandTree(root *kong.Node) []command {
 				switch {
 				case f.Enum != "":
 					o.words = f.EnumSlice()
-				case f.Name == "alg":
-					o.words = strings.Fields(algorithmNames())
+				default:
+					o.words = wordList(f.Tag.Get("words"))
 				}
 				c.flags = append(c.flags, o)
 			}
@@ -65,12 +67,8 @@ func commandTree(root *kong.Node) []command {
 			switch {
 			case p.Enum != "":
 				c.words = p.EnumSlice()
-			case p.Name == "alg":
-				c.words = strings.Fields(algorithmNames())
-			case p.Name == "word":
-				for _, t := range terms() {
-					c.words = append(c.words, t.word)
-				}
+			default:
+				c.words = wordList(p.Tag.Get("words"))
 			}
 		}
 		for _, child := range n.Children {
@@ -86,6 +84,28 @@ func commandTree(root *kong.Node) []command {
 		}
 	}
 	visit(root, nil)
+	return list
+}
+
+// wordList is what the tag words of an option or an argument stands for.
+func wordList(tag string) []string {
+	var list []string
+	switch tag {
+	case "signatures":
+		list = tableNames(jwa.Signatures())
+	case "key-management":
+		list = tableNames(jwa.KeyManagement())
+	case "algorithms":
+		list = append(tableNames(jwa.Signatures()), tableNames(jwa.KeyManagement())...)
+	case "encryptions":
+		list = tableNames(jwa.Encryptions())
+	case "curves":
+		list = curves
+	case "terms":
+		for _, t := range terms() {
+			list = append(list, t.word)
+		}
+	}
 	return list
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 type explainCmd struct {
-	Word string `arg:"" optional:"" help:"A claim (aud), header (crit), algorithm (ES256, A256GCM), kind (id-token), error (exp.expired) or exit code (4). Without it, all words are listed."`
+	Word string `arg:"" optional:"" words:"terms" help:"A claim (aud), header (crit), algorithm (ES256, A256GCM), kind (id-token), error (exp.expired) or exit code (4). Without it, all words are listed."`
 }
 
 func (c *explainCmd) Run(a *app) error {

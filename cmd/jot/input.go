@@ -9,33 +9,40 @@ import (
 	"strings"
 )
 
-// maxInput is the most that is read of a file or of stdin, in bytes: 1 MB, many
-// times any real token or key set.
-const maxInput = 1 << 20
+// The most that is read of a file or of stdin, in bytes.
+const (
+	maxInput   = 1 << 20  // many times any real token or key set
+	maxContent = 16 << 20 // of what is encrypted
+	maxSealed  = 24 << 20 // of it when it is encrypted, a third longer
+)
 
 // What a file is read for.
 const (
-	theToken  = "the token"
-	theClaims = "the claims"
-	theKey    = "the key"
-	theSecret = "the secret"
+	theToken    = "the token"
+	theClaims   = "the claims"
+	theKey      = "the key"
+	theSecret   = "the secret"
+	thePassword = "the password"
+	theContent  = "the content"
+	theSealed   = "the encrypted token"
 )
 
 // input reads what the arguments of one command name; stdin only once.
 type input struct {
-	term      *terminal
-	stdinUsed string // by which argument
+	term         *terminal
+	stdinUsed    string // by which argument
+	passwordRead []byte // from a file or descriptor
 }
 
 // token returns the text that TOKEN | @FILE | - names.
-func (in *input) token(arg string) (string, error) {
+func (in *input) token(arg, what string) (string, error) {
 	switch {
 	case arg == "" && in.term.stdinTTY:
 		return "", fail(exitUsage, "give @FILE, or - and the text on stdin", "no token given")
 	case arg == "" || arg == "-":
-		return in.text("-", theToken)
+		return in.text("-", what)
 	case strings.HasPrefix(arg, "@"):
-		return in.text(arg[1:], theToken)
+		return in.text(arg[1:], what)
 	}
 	in.term.warn("a token in an argument is seen by other users and kept by the shell; prefer - or @FILE")
 	return arg, nil
@@ -94,20 +101,34 @@ func (in *input) file(name, what string) ([]byte, error) {
 		}
 		r = f
 	}
-	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	most := limitOf(what)
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return nil, fileFailure(name, err)
 	}
-	if len(b) > maxInput {
+	if int64(len(b)) > most {
+		hint, code := "", ""
 		switch what {
 		case theToken:
-			return nil, fail(exitUnreadable, "cut out the part with the token", "%s holds more than 1 MB [token.too_large]", label(name))
-		case theClaims:
-			return nil, fail(exitUnreadable, "", "%s holds more than 1 MB", label(name))
+			hint, code = "cut out the part with the token", " [token.too_large]"
+		case theSealed:
+			code = " [token.too_large]"
+		case theKey, theSecret, thePassword:
+			code = " [key.limit]"
 		}
-		return nil, fail(exitUnreadable, "", "%s holds more than 1 MB [key.limit]", label(name))
+		return nil, fail(exitUnreadable, hint, "%s holds more than %d MB%s", label(name), most>>20, code)
 	}
 	return b, nil
+}
+
+func limitOf(what string) int64 {
+	switch what {
+	case theContent:
+		return maxContent
+	case theSealed:
+		return maxSealed
+	}
+	return maxInput
 }
 
 func label(name string) string {

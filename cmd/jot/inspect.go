@@ -74,7 +74,7 @@ func (c *inspectCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	text, err := a.in.token(c.Token)
+	text, err := a.in.token(c.Token, theToken)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto"
+	"crypto/rand"
 	_ "crypto/sha256" // the thumbprints' hashes
 	_ "crypto/sha512"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jotsuite/jot/jose/jwa"
@@ -80,54 +82,126 @@ func store(f *os.File, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// protection is whether a key is written encrypted.
+type protection struct {
+	Encrypt       bool `help:"Encrypt the key with a password, as a JWE (RFC 7517, Section 7)."`
+	passwordFlags `embed:""`
+}
+
 type keyNewCmd struct {
-	Alg    string `arg:"" help:"The algorithm: ES256, EdDSA, RS256, PS256, HS256 and so on."`
-	Kid    string `placeholder:"ID" help:"The key's identifier, instead of its thumbprint."`
-	output `embed:""`
+	Alg         string `arg:"" words:"algorithms" help:"The algorithm: ES256, EdDSA, PS256, HS256, ECDH-ES, RSA-OAEP-256, A256KW, dir and so on."`
+	Enc         string `placeholder:"ENC" words:"encryptions" help:"The content encryption that a key for dir is for."`
+	Crv         string `placeholder:"CURVE" words:"curves" help:"The curve of a key for ECDH-ES: P-256 (unless given), P-384, P-521 or X25519."`
+	Kid         string `placeholder:"ID" help:"The key's identifier, instead of its thumbprint."`
+	AllowRSA1_5 bool   `name:"allow-rsa1_5" help:"Make a key for RSA1_5 all the same. RSA-OAEP-256 takes its place."`
+	protection  `embed:""`
+	output      `embed:""`
+}
+
+func (*keyNewCmd) Help() string {
+	return "With --encrypt the key is written as a JWE that a password opens; it is asked for on the terminal unless --password-file or --password-fd says where it is. All commands read such keys, and encrypted PKCS #8 in PEM and DER."
 }
 
 func (c *keyNewCmd) Run(a *app) error {
-	alg, err := algorithm(c.Alg)
+	alg, err := oneOf(c.Alg, "an algorithm", slices.Concat(jwa.Signatures(), jwa.KeyManagement()))
 	if err != nil {
 		return err
 	}
-	raw, err := newKey(alg, c.Kid)
+	enc, err := c.check(alg)
+	if err != nil {
+		return err
+	}
+	var password []byte
+	if c.Encrypt {
+		if password, err = a.in.password(c.passwordFlags, "the key", true); err != nil {
+			return err
+		}
+	}
+	j, err := newKey(alg, enc, c.Crv)
+	if err != nil {
+		return fail(exitNoKey, "", "cannot make a key for %s: %v%s", alg, err, inCode(err))
+	}
+	if c.Kid != "" {
+		j = j.WithKeyID(c.Kid)
+	}
+	raw, err := j.MarshalPrivateJSON()
+	switch {
+	case err != nil:
+	case c.Encrypt:
+		raw, err = lock(raw, password)
+	default:
+		raw = []byte(pretty(raw, "") + "\n")
+	}
 	return c.write(a, raw, err)
 }
 
-func newKey(alg jwa.Algorithm, kid string) ([]byte, error) {
+// check refuses options that the algorithm has no use for, or lacks.
+func (c *keyNewCmd) check(alg jwa.Algorithm) (jwa.Encryption, error) {
+	enc, err := contentEncryption(c.Enc)
+	switch {
+	case err != nil:
+		return enc, err
+	case alg == jwa.Dir && c.Enc == "":
+		return enc, fail(exitUsage, "give --enc "+jwa.A256GCM.Name()+", or another: "+strings.Join(tableNames(jwa.Encryptions()), " "), "a key for dir is for one content encryption")
+	case alg != jwa.Dir && c.Enc != "":
+		return enc, fail(exitUsage, "give it when encrypting: jot encrypt --enc "+enc.Name(), "a key for %s is not for one content encryption", alg)
+	case c.Crv != "" && alg.Family() != "ECDH-ES":
+		return enc, fail(exitUsage, "leave out --crv", "a key for %s has no choice of a curve", alg)
+	case c.Crv != "" && !slices.Contains(curves, c.Crv):
+		return enc, fail(exitUsage, "one of "+strings.Join(curves, " "), "%s is not a curve for %s", quoted(c.Crv), alg)
+	case alg == jwa.RSA1_5 && !c.AllowRSA1_5:
+		return enc, fail(exitNoKey, rsa1_5Hint, "%s [alg.mismatch]", rsa1_5Refused)
+	case c.passwordFlags.given() && !c.Encrypt:
+		return enc, fail(exitUsage, "add --encrypt", "the key is not encrypted, and a password is given")
+	}
+	return enc, nil
+}
+
+// curves are those of ECDH-ES.
+var curves = []string{"P-256", "P-384", "P-521", "X25519"}
+
+func newKey(alg jwa.Algorithm, enc jwa.Encryption, crv string) (jwk.JWK, error) {
 	var (
-		j   jwk.JWK
+		key interface{ PrivateJWK() (jwk.JWK, error) }
 		err error
 	)
-	if alg.Symmetric() {
-		var key *jwk.SecretKey
-		if key, err = jwk.GenerateSecret(alg); err == nil {
-			j, err = key.PrivateJWK()
+	switch {
+	case alg.Use() == "sig" && alg.Symmetric():
+		key, err = jwk.GenerateSecret(alg)
+	case alg.Use() == "sig":
+		key, err = jwk.Generate(alg)
+	case alg == jwa.RSA1_5:
+		// The library makes none: one for RSA-OAEP is the same, but for its alg.
+		j, err := newKey(jwa.RSA_OAEP, enc, crv)
+		if err != nil {
+			return j, err
 		}
-	} else {
-		var key *jwk.PrivateKey
-		if key, err = jwk.Generate(alg); err == nil {
-			j, err = key.PrivateJWK()
-		}
+		return j.With("alg", alg.Name())
+	case alg == jwa.Dir:
+		key, err = jwk.GenerateSharedKey(alg, enc)
+	case alg.Family() == "PBES2":
+		// 256 bits, as text; crypto/rand's text has 128.
+		key, err = jwk.NewPassword(alg, rand.Text(), []byte(rand.Text()+rand.Text()))
+	case alg.Symmetric():
+		key, err = jwk.GenerateSharedKey(alg)
+	default:
+		key, err = jwk.GenerateDecryptionKey(alg, crv)
 	}
 	if err != nil {
-		return nil, fail(exitNoKey, "", "cannot make a key for %s: %v%s", alg, err, inCode(err))
+		return jwk.JWK{}, err
 	}
-	if kid != "" {
-		j = j.WithKeyID(kid)
-	}
-	raw, err := j.MarshalPrivateJSON()
-	return []byte(pretty(raw, "") + "\n"), err
+	return key.PrivateJWK()
 }
 
 type keyPubCmd struct {
-	File   string `arg:"" name:"file" help:"FILE or - with a JWK, a set, PEM or DER."`
-	output `embed:""`
+	File string `arg:"" name:"file" help:"FILE or - with a JWK, a set, PEM or DER."`
+
+	passwordFlags `embed:""`
+	output        `embed:""`
 }
 
 func (c *keyPubCmd) Run(a *app) error {
-	f, err := a.in.keys(c.File)
+	f, err := a.in.keys(c.File, c.passwordFlags)
 	if err != nil {
 		return err
 	}
@@ -149,10 +223,12 @@ type keyThumbprintCmd struct {
 	File string `arg:"" name:"file" help:"FILE or - with a JWK, a set, PEM or DER."`
 	URI  bool   `name:"uri" help:"Print it as a URI (RFC 9278)."`
 	Hash string `enum:"sha256,sha384,sha512" default:"sha256" help:"The hash: sha256, sha384 or sha512."`
+
+	passwordFlags `embed:""`
 }
 
 func (c *keyThumbprintCmd) Run(a *app) error {
-	f, err := a.in.keys(c.File)
+	f, err := a.in.keys(c.File, c.passwordFlags)
 	if err != nil {
 		return err
 	}
@@ -172,17 +248,19 @@ func (c *keyThumbprintCmd) Run(a *app) error {
 }
 
 type keyConvertCmd struct {
-	File   string `arg:"" name:"file" help:"FILE or - with a JWK, PEM or DER."`
-	To     string `required:"" enum:"jwk,pem,der" placeholder:"FORMAT" help:"The format to write: jwk, pem or der."`
-	output `embed:""`
+	File string `arg:"" name:"file" help:"FILE or - with a JWK, PEM or DER."`
+	To   string `required:"" enum:"jwk,pem,der" placeholder:"FORMAT" help:"The format to write: jwk, pem or der."`
+
+	protection `embed:""`
+	output     `embed:""`
 }
 
 func (*keyConvertCmd) Help() string {
-	return "What goes in comes out: of a private key the private key is written (PKCS #8 in PEM and DER), of a public key or a certificate the public key (SubjectPublicKeyInfo). For the public half of a private key, use jot key pub first. PEM and DER have no place for kid, use and alg, and none for a secret."
+	return "What goes in comes out: of a private key the private key is written (PKCS #8 in PEM and DER), of a public key or a certificate the public key (SubjectPublicKeyInfo). For the public half of a private key, use jot key pub first. PEM and DER have no place for kid, use and alg, and none for a secret. An encrypted key is decrypted; with --encrypt a key is written as a JWE that a password opens."
 }
 
 func (c *keyConvertCmd) Run(a *app) error {
-	f, err := a.in.keys(c.File)
+	f, err := a.in.keys(c.File, c.passwordFlags)
 	if err != nil {
 		return err
 	}
@@ -194,6 +272,14 @@ func (c *keyConvertCmd) Run(a *app) error {
 		return fail(exitUsage, "give -o FILE or pipe it on", "DER is binary and not written to a terminal")
 	}
 	private := j.IsPrivate() || j.KeyType() == "oct"
+	switch {
+	case c.Encrypt && f.locked:
+		return fail(exitUsage, "decrypt it first: jot key convert FILE --to jwk", "%s is encrypted already", label(c.File))
+	case c.Encrypt && (c.To != "jwk" || !private):
+		return fail(exitUsage, "give a private key, or a secret, and --to jwk", "--encrypt is for private keys as JWKs")
+	case f.locked:
+		a.warn("the key is written without its password")
+	}
 	var write func() ([]byte, error)
 	switch {
 	case c.To == "jwk" && private:
@@ -213,6 +299,11 @@ func (c *keyConvertCmd) Run(a *app) error {
 	switch {
 	case err != nil:
 		err = keyFailure(exitNoKey, c.File, err)
+	case c.Encrypt:
+		var password []byte
+		if password, err = a.in.password(c.passwordFlags, "the key", true); err == nil {
+			raw, err = lock(raw, password)
+		}
 	case c.To == "jwk":
 		raw = []byte(pretty(raw, "") + "\n")
 	}
@@ -222,6 +313,8 @@ func (c *keyConvertCmd) Run(a *app) error {
 type keyInspectCmd struct {
 	File string `arg:"" name:"file" help:"FILE or - with a JWK, a set, PEM or DER."`
 	JSON bool   `name:"json" help:"Print one JSON object a line for each key."`
+
+	passwordFlags `embed:""`
 }
 
 // keyView is what key inspect shows of a key. It has no place for a private member.
@@ -236,18 +329,20 @@ type keyView struct {
 	KeyOps       []string        `json:"key_ops,omitempty"`
 	Thumbprint   string          `json:"thumbprint,omitempty"`
 	Certificates []string        `json:"certificates,omitempty"`
+	Encrypted    bool            `json:"encrypted,omitempty"` // in its file
 	Usable       bool            `json:"usable"`
 	Problem      string          `json:"problem,omitempty"`
 	JWK          json.RawMessage `json:"jwk,omitempty"`
 }
 
 func (c *keyInspectCmd) Run(a *app) error {
-	f, err := a.in.keys(c.File)
+	f, err := a.in.keys(c.File, c.passwordFlags)
 	if err != nil {
 		return err
 	}
 	for i, j := range f.keys {
 		v := viewKey(j)
+		v.Encrypted = f.locked
 		if c.JSON {
 			a.line(v)
 			continue
@@ -280,29 +375,46 @@ func viewKey(j jwk.JWK) keyView {
 		}
 		v.Certificates = append(v.Certificates, name)
 	}
-	var err error
-	switch {
-	case v.KeyType == "oct":
-		// The thumbprint of a secret is a hash of nothing but the secret: it would let
-		// anyone who sees it test guesses (RFC 7638, Section 7). It is not shown.
-		alg := jwa.Algorithm{}
-		if v.Algorithm == "" {
-			alg = jwa.HS256
-		}
-		_, err = j.SecretKey(binding(j, alg))
-	default:
+	// The thumbprint of a secret is a hash of nothing but the secret: it would let anyone
+	// who sees it test guesses (RFC 7638, Section 7). It is not shown.
+	if v.KeyType != "oct" {
 		if t, e := j.Thumbprint(crypto.SHA256); e == nil {
 			v.Thumbprint = t
 		}
 		if raw, e := j.Public().MarshalJSON(); e == nil {
 			v.JWK = raw
 		}
-		_, err = j.PublicKey(jwk.Binding{}) // which holds a private half against the public one
 	}
+	err := usable(j)
 	if v.Usable = err == nil; !v.Usable {
 		v.Problem = err.Error() + inCode(err)
 	}
 	return v
+}
+
+// usable binds the key, a private half held against the public one.
+func usable(j jwk.JWK) error {
+	var err error
+	b := jwk.Binding{AllowRSA1_5DespitePaddingOracles: true}
+	switch secret, enc := j.KeyType() == "oct", encrypts(j); {
+	case secret && enc:
+		_, err = j.SharedKey(b)
+	case enc:
+		_, err = j.EncryptionKey(b)
+		if err != nil && j.KeyType() == "RSA" && j.Algorithm() == "" {
+			b.Algorithms = []jwa.Algorithm{jwa.RSA_OAEP_256} // or another: --alg says
+			_, err = j.EncryptionKey(b)
+		}
+	case secret:
+		alg := jwa.Algorithm{}
+		if j.Algorithm() == "" {
+			alg = jwa.HS256
+		}
+		_, err = j.SecretKey(binding(j, alg))
+	default:
+		_, err = j.PublicKey(b)
+	}
+	return err
 }
 
 // bits is the length of a base64url member as a number.
@@ -348,6 +460,9 @@ func (v keyView) text(t *terminal) string {
 		what += ", private"
 	default:
 		what += ", public"
+	}
+	if v.Encrypted {
+		what += ", encrypted in its file"
 	}
 	row("key", what)
 	row("kid", v.KeyID)

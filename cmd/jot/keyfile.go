@@ -18,9 +18,10 @@ type keyFile struct {
 	skipped []jwk.Skipped // members of a set that are no keys
 	set     bool
 	cert    bool
+	locked  bool // a password opened it
 }
 
-func (in *input) keys(name string) (*keyFile, error) {
+func (in *input) keys(name string, p passwordFlags) (*keyFile, error) {
 	if isURL(name) {
 		return nil, fail(exitUsage, "fetch it yourself, say with curl, and give the file", "keys are read from files only, not from %s", quoted(name))
 	}
@@ -28,7 +29,25 @@ func (in *input) keys(name string) (*keyFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseKeys(data, name)
+	l, err := locked(data, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case l == nil:
+		return parseKeys(data, name)
+	}
+	password, err := in.password(p, label(name), false)
+	if err != nil {
+		return nil, err
+	}
+	if data, err = l.open(password); err != nil {
+		return nil, err
+	}
+	f, err := parseKeys(data, name)
+	if err == nil {
+		f.locked = true
+	}
+	return f, err
 }
 
 func isURL(name string) bool {
@@ -125,25 +144,60 @@ func specOf(err error) string {
 	return ""
 }
 
-// algorithm reads --alg.
+// algorithm reads an algorithm for signatures.
 func algorithm(name string) (jwa.Algorithm, error) {
-	if name == "" {
-		return jwa.Algorithm{}, nil
-	}
-	for _, a := range jwa.Signatures() {
-		if a.Name() == name {
-			return a, nil
-		}
-	}
-	return jwa.Algorithm{}, fail(exitUsage, "one of "+algorithmNames(), "%s is not a signature algorithm", quoted(name))
+	return oneOf(name, "a signature algorithm", jwa.Signatures())
 }
 
-func algorithmNames() string {
-	var names []string
-	for _, a := range jwa.Signatures() {
-		names = append(names, a.Name())
+// keyManagement reads an algorithm for encryption.
+func keyManagement(name string) (jwa.Algorithm, error) {
+	return oneOf(name, "a key management algorithm", jwa.KeyManagement())
+}
+
+// contentEncryption reads --enc.
+func contentEncryption(name string) (jwa.Encryption, error) {
+	return oneOf(name, "a content encryption", jwa.Encryptions())
+}
+
+// oneOf finds a name in a table; no name is the zero value.
+func oneOf[T interface{ Name() string }](name, what string, table []T) (T, error) {
+	var zero T
+	if name == "" {
+		return zero, nil
 	}
-	return strings.Join(names, " ")
+	for _, v := range table {
+		if v.Name() == name {
+			return v, nil
+		}
+	}
+	return zero, fail(exitUsage, "one of "+strings.Join(tableNames(table), " "), "%s is not %s", quoted(name), what)
+}
+
+func tableNames[T interface{ Name() string }](table []T) []string {
+	var list []string
+	for _, v := range table {
+		list = append(list, v.Name())
+	}
+	return list
+}
+
+// encrypts reports whether a key says that it is for encryption.
+func encrypts(j jwk.JWK) bool {
+	if alg, ok := jwa.Lookup(j.Algorithm()); ok {
+		return alg.Use() == "enc"
+	}
+	if _, ok := jwa.LookupEncryption(j.Algorithm()); ok { // of a key for dir
+		return true
+	}
+	if use := j.Use(); use != "" {
+		return use == "enc"
+	}
+	for _, op := range j.KeyOps() {
+		if op == "sign" || op == "verify" {
+			return false
+		}
+	}
+	return len(j.KeyOps()) > 0 || j.Curve() == "X25519"
 }
 
 // binding binds a key without an algorithm of its own to alg, where one is given.
@@ -167,10 +221,7 @@ func (in *input) secretFile(name string, alg jwa.Algorithm, weak bool) (*jwk.Sec
 	if err != nil {
 		return nil, err
 	}
-	if data = bytes.TrimSuffix(data, []byte("\n")); len(data) > 0 && data[len(data)-1] == '\r' {
-		data = data[:len(data)-1]
-	}
-	return secret(name, alg, "", data, weak)
+	return secret(name, alg, "", withoutNewline(data), weak)
 }
 
 func secret(name string, alg jwa.Algorithm, kid string, data []byte, weak bool) (*jwk.SecretKey, error) {
@@ -280,7 +331,8 @@ func (a *app) signer(f *keyFile, alg jwa.Algorithm, weak bool) (jwk.Signer, erro
 	var j jwk.JWK
 	n := 0
 	for _, k := range f.keys {
-		if k.IsPrivate() || k.KeyType() == "oct" {
+		// One set serves both purposes.
+		if (k.IsPrivate() || k.KeyType() == "oct") && !(f.set && encrypts(k)) {
 			j = k
 			n++
 		}

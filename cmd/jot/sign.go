@@ -19,7 +19,7 @@ type signCmd struct {
 	Claims       string   `arg:"" optional:"" help:"@FILE or - with the claims as a JSON object."`
 	Key          string   `placeholder:"FILE" help:"The private key to sign with: a JWK, PEM or DER, or - for stdin."`
 	SecretFile   string   `placeholder:"FILE" help:"The secret to sign with: the bytes of FILE without one final newline."`
-	Alg          string   `placeholder:"ALG" help:"The algorithm of a key that names none."`
+	Alg          string   `placeholder:"ALG" words:"signatures" help:"The algorithm of a key that names none."`
 	Typ          string   `placeholder:"TYPE" help:"The typ of the header, such as at+jwt."`
 	Claim        []string `sep:"none" placeholder:"NAME=TEXT|NAME:=JSON" help:"A claim: a string after =, any JSON after :=. Repeats."`
 	Iss          string   `placeholder:"ISSUER" help:"The iss claim."`
@@ -32,6 +32,8 @@ type signCmd struct {
 	NoIat        bool     `name:"no-iat" help:"Leave out the time of issue."`
 	AllowWeakKey bool     `help:"Accept a secret shorter than its hash. Anyone can guess it."`
 	Now          string   `placeholder:"TIME" help:"The time of issue, as 2026-09-30T12:00:00Z."`
+
+	passwordFlags `embed:""`
 }
 
 func (*signCmd) Help() string {
@@ -59,7 +61,7 @@ func (c *signCmd) Run(a *app) error {
 		key, err = a.in.secretFile(c.SecretFile, alg, c.AllowWeakKey)
 	} else {
 		var f *keyFile
-		if f, err = a.in.keys(c.Key); err == nil {
+		if f, err = a.in.keys(c.Key, c.passwordFlags); err == nil {
 			key, err = a.signer(f, alg, c.AllowWeakKey)
 		}
 	}

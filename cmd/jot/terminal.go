@@ -12,7 +12,10 @@ package main
 //     dumb, and never as the only sign of anything.
 //   - A time is written as 2026-09-30 12:00 UTC (in 3 h).
 //   - Private and secret key material is written by `key new` and `key convert`, and
-//     by nothing else.
+//     by nothing else, unless it is itself what `decrypt` decrypts.
+//   - A password is asked for on the terminal, without echo, and never shown.
+//   - What `decrypt` decrypts is written as it is to a pipe or a file. A terminal gets
+//     it made visible, and nothing that is not text.
 
 import (
 	"bytes"
@@ -40,6 +43,10 @@ type terminal struct {
 	outColour      bool
 	errColour      bool
 	broken         error // the first failure to write to stdout
+
+	// ask asks for a password on the terminal and shows nothing of it. It is nil where
+	// nobody is there to be asked.
+	ask func(question string) ([]byte, error)
 }
 
 func processTerminal() *terminal {
@@ -50,6 +57,7 @@ func processTerminal() *terminal {
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		outColour: colour && term.IsTerminal(int(os.Stdout.Fd())),
 		errColour: colour && term.IsTerminal(int(os.Stderr.Fd())),
+		ask:       askTerminal,
 	}
 }
 
@@ -86,11 +94,17 @@ func (t *terminal) data(s string) {
 
 // line writes v to stdout as one line of JSON, without escaping what only HTML minds.
 func (t *terminal) line(v any) {
+	s, err := asLine(v)
+	t.broken = errors.Join(t.broken, err)
+	t.data(s)
+}
+
+func asLine(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	t.broken = errors.Join(t.broken, e.Encode(v))
-	t.data(visible(b.String()))
+	err := e.Encode(v)
+	return visible(b.String()), err
 }
 
 // heading is a label of the human output of stdout.

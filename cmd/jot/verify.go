@@ -21,7 +21,7 @@ type verifyCmd struct {
 	Key          string        `placeholder:"FILE" help:"The issuer's public key: a JWK, a set, PEM or DER, or - for stdin."`
 	SecretFile   string        `placeholder:"FILE" help:"The shared secret: the bytes of FILE without one final newline."`
 	JWKS         string        `name:"jwks" placeholder:"FILE" help:"The issuer's key set."`
-	Alg          string        `placeholder:"ALG" help:"The only algorithm to accept: keys for others are left out, and a key that names none is for this one."`
+	Alg          string        `placeholder:"ALG" words:"signatures" help:"The only algorithm to accept: keys for others are left out, and a key that names none is for this one."`
 	Iss          []string      `sep:"none" placeholder:"ISSUER" help:"An issuer to accept. Repeats."`
 	AnyIssuer    bool          `help:"Accept any issuer, and none."`
 	Aud          []string      `sep:"none" placeholder:"AUDIENCE" help:"A name you answer to as the audience. Repeats."`
@@ -33,6 +33,8 @@ type verifyCmd struct {
 	Now          string        `placeholder:"TIME" help:"The time to judge by, as 2026-09-30T12:00:00Z."`
 	Leeway       time.Duration `default:"60s" placeholder:"DURATION" help:"How far clocks may differ, as 60s; 0s is exact. The default is 60s."`
 	JSON         bool          `name:"json" help:"Print the outcome as one JSON object, with every check."`
+
+	passwordFlags `embed:""`
 }
 
 func (*verifyCmd) Help() string {
@@ -76,7 +78,7 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	text, err := a.in.token(c.Token)
+	text, err := a.in.token(c.Token, theToken)
 	if err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (jwk.Set, error) {
 	if name == "" {
 		name = c.JWKS
 	}
-	f, err := a.in.keys(name)
+	f, err := a.in.keys(name, c.passwordFlags)
 	if err != nil {
 		return nil, err
 	}
