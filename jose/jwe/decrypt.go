@@ -110,8 +110,7 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 			continue
 		}
 		for _, k := range found {
-			// RFC 7516, Section 5.2, step 10, in the words of the draft: there is one recipient.
-			if alg := k.Algorithm(); len(recipients) > 1 && (alg.Direct() || alg.Integrated()) {
+			if len(recipients) > 1 && single(k.Algorithm()) {
 				return nil, errHeader.Wrap(errDirect)
 			}
 			if k.Algorithm().Family() == "PBES2" {
@@ -152,6 +151,10 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 	}
 	return nil, errors.Join(refusals...)
 }
+
+// single reports whether an algorithm gives the content encryption key itself, or
+// needs none, so that there can be no other recipient.
+func single(alg jwa.Algorithm) bool { return alg.Direct() || alg.Integrated() }
 
 // of says which of several recipients an error is about.
 func of(i, n int, err error) error {

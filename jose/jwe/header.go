@@ -180,11 +180,7 @@ func (h Header) For(key jwk.Encrypter, enc jwa.Encryption) (Header, error) {
 	} else if enc != (jwa.Encryption{}) {
 		return Header{}, errAlgorithm.Wrap(errEncPresent)
 	}
-	if h.Encryption != "" && h.Encryption != name {
-		return Header{}, errHeader.With("its enc is not the one that is asked for")
-	}
-	h.Encryption = name
-	return h, h.checkWritten()
+	return h, h.complete(name)
 }
 
 func choose(key jwk.Encrypter, enc jwa.Encryption) jwa.Encryption {
@@ -197,8 +193,12 @@ func choose(key jwk.Encrypter, enc jwa.Encryption) jwa.Encryption {
 	return jwa.A256GCM
 }
 
-// checkWritten refuses a header that a caller may not give.
-func (h *Header) checkWritten() error {
+// complete writes enc and refuses a header that a caller may not give.
+func (h *Header) complete(enc string) error {
+	if h.Encryption != "" && h.Encryption != enc {
+		return errHeader.With("its enc is not the one that is asked for")
+	}
+	h.Encryption = enc
 	if h.EphemeralKey != nil || h.IV != nil || h.Tag != nil || h.Salt != nil || h.Encapsulated != nil {
 		return errHeader.With("it has a member that the key writes")
 	}

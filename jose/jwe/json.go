@@ -32,8 +32,16 @@ type Recipient struct {
 // are in the header of each. An algorithm that gives the content encryption key itself,
 // as dir and ECDH-ES do, has one recipient.
 func EncryptJSON(ctx context.Context, enc jwa.Encryption, h, unprotected Header, aad, plaintext []byte, recipients ...Recipient) ([]byte, error) {
-	if len(recipients) == 0 || recipients[0].Key == nil {
+	if len(recipients) == 0 {
 		return nil, errNoKey.With("there is no recipient")
+	}
+	for _, r := range recipients {
+		if r.Key == nil {
+			return nil, errNoKey.With("there is no key to encrypt with")
+		}
+		if len(recipients) > 1 && single(r.Key.Algorithm()) {
+			return nil, errHeader.Wrap(errDirect)
+		}
 	}
 	if h.Compressed {
 		plaintext = deflate(plaintext)
@@ -42,7 +50,7 @@ func EncryptJSON(ctx context.Context, enc jwa.Encryption, h, unprotected Header,
 	var c *content
 	var err error
 	if len(recipients) == 1 {
-		c, err = d.single(ctx, enc, &h, recipients[0])
+		c, err = d.one(ctx, enc, &h, recipients[0])
 	} else {
 		c, err = d.several(ctx, enc, &h, recipients)
 	}
@@ -63,12 +71,15 @@ func EncryptJSON(ctx context.Context, enc jwa.Encryption, h, unprotected Header,
 		return nil, err
 	}
 	// What breaks a rule of the headers is refused here, and not by whom it is sent to.
-	_, err = readDocument(out, Options{Critical: h.Critical, MaxSize: len(out), MaxHeader: len(out), MaxRecipients: len(recipients)})
-	return out, err
+	own := Options{Critical: h.Critical, MaxSize: len(out), MaxHeader: len(out), MaxRecipients: len(recipients)}
+	if _, err := readDocument(out, own); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
-// single encrypts the key to one recipient, with what that takes in the protected header.
-func (d *document) single(ctx context.Context, enc jwa.Encryption, h *Header, r Recipient) (*content, error) {
+// one encrypts the key to one recipient, with what that takes in the protected header.
+func (d *document) one(ctx context.Context, enc jwa.Encryption, h *Header, r Recipient) (*content, error) {
 	var err error
 	if *h, err = h.For(r.Key, enc); err != nil {
 		return nil, err
@@ -88,19 +99,15 @@ func (d *document) single(ctx context.Context, enc jwa.Encryption, h *Header, r 
 
 // several encrypts one key to each recipient, with what that takes in a header of its own.
 func (d *document) several(ctx context.Context, enc jwa.Encryption, h *Header, recipients []Recipient) (*content, error) {
-	if err := h.checkWritten(); err != nil {
+	enc = choose(recipients[0].Key, enc)
+	if err := h.complete(enc.Name()); err != nil {
 		return nil, err
 	}
-	enc = choose(recipients[0].Key, enc)
-	h.Encryption = enc.Name()
 	var c *content
 	for _, r := range recipients {
 		own, err := r.Header.For(r.Key, enc)
 		if err != nil {
 			return nil, err
-		}
-		if alg := r.Key.Algorithm(); alg.Direct() || alg.Integrated() {
-			return nil, errHeader.Wrap(errDirect)
 		}
 		own.Encryption = ""
 		var encryptedKey []byte

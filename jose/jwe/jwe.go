@@ -57,11 +57,11 @@ var (
 
 	errEncMissing  = fault.New("enc.missing", "RFC 7516, Section 4.1.2", "the header has no enc")
 	errEncUnknown  = fault.New("enc.unknown", "RFC 7516, Section 4.1.2", "enc is no content encryption that is known")
-	errEncPresent  = fault.New("enc.present", "draft-ietf-jose-hpke-encrypt-21, Section 5", "alg encrypts the content itself and has no enc")
+	errEncPresent  = fault.New("enc.present", "draft-ietf-jose-hpke-encrypt-22, Section 5", "alg encrypts the content itself and has no enc")
 	errEncRefused  = fault.New("enc.not_allowed", "RFC 8725, Section 3.1", "enc is not allowed here")
 	errZip         = fault.New("zip.unknown", "RFC 7516, Section 4.1.3", "zip is not DEF")
 	errUnprotected = fault.New("header.unprotected", "RFC 7516, Section 4", "a member must be in the protected header")
-	errDirect      = fault.New("header.invalid", "draft-ietf-jose-hpke-encrypt-21, Section 7.2", "an algorithm that gives the content encryption key itself has one recipient")
+	errDirect      = fault.New("header.invalid", "draft-ietf-jose-hpke-encrypt-22, Section 7.2", "an algorithm that gives the content encryption key itself has one recipient")
 	errEmpty       = fault.New("token.malformed", "RFC 7516, Section 7.2.1", "a member is there and empty")
 	errSigned      = fault.New("token.malformed", "RFC 7516, Section 9", "it is signed, not encrypted")
 	errEnclosed    = fault.New("token.malformed", "RFC 7516, Section 5.2", "the initialization vector or the tag has not the length that enc needs")
@@ -144,7 +144,7 @@ func Encrypt(ctx context.Context, key jwk.Encrypter, enc jwa.Encryption, h Heade
 }
 
 // integrated is Encrypt with an algorithm that encrypts the content itself
-// (draft-ietf-jose-hpke-encrypt-21, Section 5).
+// (draft-ietf-jose-hpke-encrypt-22, Section 5).
 func integrated(ctx context.Context, key jwk.Encrypter, h Header, plaintext []byte) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err

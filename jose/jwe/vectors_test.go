@@ -267,3 +267,17 @@ var hpkeAlgorithms = []jwa.Algorithm{
 	jwa.ExperimentalHPKE0KEDraft22, jwa.ExperimentalHPKE1KEDraft22, jwa.ExperimentalHPKE2KEDraft22,
 	jwa.ExperimentalHPKE3KEDraft22, jwa.ExperimentalHPKE4KEDraft22, jwa.ExperimentalHPKE7KEDraft22,
 }
+
+// rfcKey is the RSA key of RFC 7516, Appendix A.1.
+func rfcKey(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "rfc.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct{ Key json.RawMessage }
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	return cases[0].Key
+}
