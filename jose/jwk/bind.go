@@ -200,15 +200,15 @@ func (b *Binding) signatures(dst []choice, w *wire) ([]choice, error) {
 	}
 	c, ok := b.implied(w)
 	switch {
-	case !ok && w.KeyType == "OKP" && (w.Crv == "X25519" || w.Crv == "X448"):
+	case ok && b.allows(c.alg, w.KeyType):
+		return append(dst, c), nil
+	case ok:
+		return nil, errNotListed.With(c.alg.Name())
+	case w.KeyType == "OKP" && (w.Crv == "X25519" || w.Crv == "X448"):
 		// RFC 8037, Section 3.2: these curves are for key agreement alone.
 		return nil, errUse.With(w.Crv + " keys do not sign")
-	case !ok:
-		return nil, w.unsupported()
-	case !b.allows(c.alg, w.KeyType):
-		return nil, errNotListed.With(c.alg.Name())
 	}
-	return append(dst, c), nil
+	return nil, w.unsupported()
 }
 
 var errOpen = errAlgorithm.With("a key of this type without \"alg\" needs the algorithm in the Binding")

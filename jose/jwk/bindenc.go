@@ -286,21 +286,12 @@ func GenerateDecryptionKey(alg jwa.Algorithm, crv string, agreements ...Agreemen
 			kty = "EC"
 		}
 	}
-	if err := checkRSA1_5(alg, false); err != nil {
-		return nil, err
-	}
-	if err := fits(alg, "enc", kty, crv); err != nil {
-		return nil, err
-	}
 	w := &wire{KeyType: kty, Crv: crv}
 	switch c, _ := exchangeCurve(kty, crv); {
 	case kty == "RSA" && crv != "":
 		return nil, errAlgorithm.With("an RSA key has no curve")
 	case kty == "RSA":
-		key, err := rsa.GenerateKey(rand.Reader, 3072)
-		if err != nil {
-			return nil, err
-		}
+		key, _ := rsa.GenerateKey(rand.Reader, 3072) // which never fails
 		describe(w, key)
 	case c != nil:
 		key, err := c.GenerateKey(rand.Reader)
@@ -324,10 +315,6 @@ func GenerateDecryptionKey(alg jwa.Algorithm, crv string, agreements ...Agreemen
 		w.X, w.Private = b64url.EncodeToString(public), &privateWire{D: b64url.EncodeToString(private)}
 	}
 	w.Alg = alg.Name()
-	kid, err := JWK{w: w}.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	w.KeyID = kid
+	w.KeyID, _ = JWK{w: w}.Thumbprint(crypto.SHA256) // which a key that is whole has
 	return w.bindDecryption(&b, choice{alg: alg})
 }

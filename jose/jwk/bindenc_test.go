@@ -69,6 +69,9 @@ func TestBindEncryption(t *testing.T) {
 		"use enc":                 {members(t, bobPublic, m{"use": "enc"}), jwk.Binding{}, "ECDH-ES []"},
 		"use sig":                 {members(t, bobPublic, m{"use": "sig"}), jwk.Binding{}, "key.use"},
 		"use ENC":                 {members(t, bobPublic, m{"use": "ENC"}), jwk.Binding{}, "key.use"},
+		"EC private, off curve":   {members(t, bobPrivate, m{"x": strings.Repeat("A", 43)}), jwk.Binding{}, "key.invalid"},
+		"EC short y":              {members(t, bobPublic, m{"y": "AAAA"}), jwk.Binding{}, "key.invalid"},
+		"PBES2 padded":            {oct(5, m{"alg": "PBES2-HS256+A128KW", "k": "AAAA="}), jwk.Binding{}, "key.invalid"},
 		"use against ops":         {members(t, bobPublic, m{"use": "enc", "key_ops": []string{"verify"}}), jwk.Binding{}, "key.invalid"},
 		"ops twice":               {members(t, bobPrivate, m{"key_ops": []string{"deriveKey", "deriveKey"}}), jwk.Binding{}, "key.invalid"},
 		"ops deriveKey":           {members(t, bobPrivate, m{"key_ops": []string{"deriveKey"}}), jwk.Binding{}, "ECDH-ES []"},
@@ -148,6 +151,9 @@ func TestBindEncryption(t *testing.T) {
 					return
 				}
 				wantCode(t, err, c.want)
+				if text := map[string]string{"EC short x": `"x" is not 32 bytes`, "EC short y": `"y" is not 32 bytes`, "EC d short": `"d" is not 32 bytes`}[name]; !strings.Contains(err.Error(), text) {
+					t.Errorf("%v does not say %s", err, text)
+				}
 			}
 			if j.KeyType() == "oct" {
 				check(j.SharedKey(c.b))
@@ -184,6 +190,13 @@ func TestBindEncryption(t *testing.T) {
 	}
 	_, err := mustParse(t, bobPublic).DecryptionKey(jwk.Binding{})
 	wantCode(t, err, "key.private")
+	// A private key that may only wrap.
+	wraps := mustParse(t, members(t, rsaPriv, m{"alg": "RSA-OAEP-256", "key_ops": []string{"wrapKey"}}))
+	if _, err := wraps.EncryptionKey(jwk.Binding{}); err != nil {
+		t.Error(err)
+	}
+	_, err = wraps.DecryptionKey(jwk.Binding{})
+	wantCode(t, err, "key.use")
 	var none jwk.JWK
 	for _, err := range []error{second(none.EncryptionKey(jwk.Binding{})), second(none.DecryptionKey(jwk.Binding{})), second(none.SharedKey(jwk.Binding{}))} {
 		wantCode(t, err, "key.invalid")
@@ -231,6 +244,17 @@ func TestParseSetDividesKeys(t *testing.T) {
 				t.Errorf("got %v, want %s, skipped %v", got, c.want, skipped)
 			}
 		})
+	}
+}
+
+// Another use than these two is none of both.
+func TestOtherUse(t *testing.T) {
+	for _, key := range []string{ecPublic, octSecret, members(t, string(must[[]byte](t)(must[jwk.JWK](t)(jwk.FromKey(&rsaKey().PublicKey)).MarshalJSON())), nil)} {
+		set, skipped, err := jwk.ParseSet([]byte(`{"keys":[`+members(t, key, map[string]any{"use": "tls"})+`]}`), jwk.Binding{})
+		if err != nil || len(set) != 0 || len(skipped) != 1 {
+			t.Fatal(set, skipped, err)
+		}
+		wantCode(t, skipped[0].Err, "key.use")
 	}
 }
 

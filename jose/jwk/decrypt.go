@@ -87,10 +87,7 @@ func newDecryptionKey(alg jwa.Algorithm, kid string, priv any, encs []jwa.Encryp
 	case *ecdh.PrivateKey:
 		k.decrypt = exchangeWith(p)
 	case *ecdsa.PrivateKey:
-		exchanger, err := p.ECDH()
-		if err != nil {
-			return nil, errMatch
-		}
+		exchanger, _ := p.ECDH() // which cannot fail after that check
 		k.local, k.decrypt = exchanger, exchangeWith(exchanger)
 	}
 	return k, nil
@@ -346,15 +343,15 @@ func (k *DecryptionKey) open(ctx context.Context, encapsulated, info, aad, ciphe
 	x := &exchanger{ctx: ctx, key: k}
 	priv, _ := hpke.NewDHKEMPrivateKey(x) // which knows these curves
 	kdf, aead := suite(k.public.alg)
+	var plaintext []byte
 	recipient, err := hpke.NewRecipient(encapsulated, priv, kdf, aead, info)
-	if x.err != nil {
+	if err == nil {
+		plaintext, err = recipient.Open(aad, ciphertext)
+	}
+	switch {
+	case x.err != nil:
 		return nil, x.err
-	}
-	if err != nil {
-		return nil, ErrDecrypt
-	}
-	plaintext, err := recipient.Open(aad, ciphertext)
-	if err != nil {
+	case err != nil:
 		return nil, ErrDecrypt
 	}
 	return plaintext, nil

@@ -8,6 +8,13 @@
 //	key, err := jwk.NewSecretKey(jwa.HS256, "k2", secret)  // *SecretKey, for HMAC
 //	pub := key.Public()                                    // *PublicKey
 //
+// Keys for encryption are types of their own, so that no key serves both:
+//
+//	key, err := jwk.GenerateDecryptionKey(jwa.ECDH_ES, "")       // *DecryptionKey
+//	key, err := jwk.NewSharedKey(jwa.Dir, "k3", s, jwa.A256GCM)  // *SharedKey
+//	key, err := jwk.NewPassword(jwa.PBES2_HS256_A128KW, "", pw)  // *SharedKey
+//	pub := key.Public()                                          // *EncryptionKey
+//
 // To read keys: [Parse], [ParsePEM] and [ParseDER] give a [JWK], which is only a
 // description: nothing in it is trusted and it can neither sign nor verify.
 // Binding it makes a key:
@@ -22,7 +29,8 @@
 // A key has exactly one algorithm (RFC 8725, Section 3.1): that of the JWK's
 // "alg", else that of its curve, else, for RSA, RS256, unless the [Binding] says
 // otherwise. The header of a token only chooses among keys; it never chooses how
-// a key is used.
+// a key is used. A key for encryption may be bound to some content encryptions too; one
+// for dir is bound to exactly one.
 //
 // # What is refused
 //
@@ -31,19 +39,22 @@
 // the ROCA weakness, Ed25519 keys of small order, private parts that do not match
 // the public ones, multi-prime RSA, secrets shorter than their hash (save through
 // [NewSecretKeyShorterThanHash]), and secrets that are public keys or certificates
-// in disguise. In the FIPS 140-3 "only" mode, what the Go Cryptographic Module
+// in disguise. For encryption also X25519 keys of small order, ephemeral keys off the
+// curve, iteration counts of PBES2 below 1,000 or above 1,200,000, salts below 8 bytes, and
+// RSA1_5, unless a Binding allows it. In the FIPS 140-3 "only" mode, what the Go Cryptographic Module
 // forbids is refused with [ErrFIPS]. An Ed25519 key that is no point of the curve
 // is not recognised when it is read; it verifies nothing.
 //
 // # Limits
 //
 // A JWK is at most 64 KiB, a set at most 1 MiB and 1000 keys, and at most 4 keys of
-// a set are candidates for one signature. Ed25519 and extension algorithms need the
+// a set are candidates for one message. Ed25519 and extension algorithms need the
 // whole message in memory: from a reader at most 64 MiB.
 //
 // # Promises
 //
 // Keys and descriptions are immutable and safe for concurrent use. Nothing here
 // prints private or secret members, except the functions that have Private in their
-// name. The codes of errors are stable.
+// name. The codes of errors are stable. Once a secret was used to decrypt, there is one
+// error, [ErrDecrypt]; package jwe sees to it that neither it nor the time tells more.
 package jwk

@@ -278,13 +278,11 @@ func (k *EncryptionKey) agree() (*JWK, []byte, error) {
 		return &JWK{w: w}, z, err
 	}
 	pub := k.pub.(*ecdh.PublicKey)
-	ephemeral, err := pub.Curve().GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	z, err := ephemeral.ECDH(pub)
+	// Neither fails with a key that has been checked.
+	ephemeral, _ := pub.Curve().GenerateKey(rand.Reader)
+	z, _ := ephemeral.ECDH(pub)
 	describe(w, ephemeral.PublicKey())
-	return &JWK{w: w}, z, err
+	return &JWK{w: w}, z, nil
 }
 
 // Seal encrypts plaintext with an Integrated algorithm. What it returns first, the
@@ -300,10 +298,9 @@ func (k *EncryptionKey) Seal(aad, plaintext []byte) (encapsulated, ciphertext []
 func (k *EncryptionKey) seal(info, aad, plaintext []byte) (encapsulated, ciphertext []byte, err error) {
 	kdf, aead := suite(k.alg)
 	encapsulated, sender, err := hpke.NewSender(k.hpke, kdf, aead, info)
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		ciphertext, err = sender.Seal(aad, plaintext)
 	}
-	ciphertext, err = sender.Seal(aad, plaintext)
 	return encapsulated, ciphertext, err
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -305,6 +306,7 @@ func TestDecryptKeyRefuses(t *testing.T) {
 	good := epk(alicePub, nil)
 	type m = map[string]any
 	zero := strings.Repeat("A", 43)
+	bobPoint := slices.Concat([]byte{4}, unb64(t, "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ"), unb64(t, "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck"))
 	b := func(n int) []byte { return make([]byte, n) }
 	for name, c := range map[string]struct {
 		key  jwk.Decrypter
@@ -338,6 +340,7 @@ func TestDecryptKeyRefuses(t *testing.T) {
 		"A128GCMKW: no iv":        {gcm, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(16), Tag: b(16)}, "header.invalid"},
 		"A128GCMKW: long iv":      {gcm, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(16), IV: b(16), Tag: b(16)}, "header.invalid"},
 		"A128GCMKW: short tag":    {gcm, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(16), IV: b(12), Tag: b(12)}, "header.invalid"},
+		"A128GCMKW: length":       {gcm, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(15), IV: b(12), Tag: b(16)}, "header.invalid"},
 		"A128GCMKW: moved":        {gcm, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(17), IV: b(12), Tag: b(15)}, "header.invalid"},
 		"A128GCMKW: wrong":        {gcm, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(16), IV: b(12), Tag: b(16)}, "dec.failed"},
 		"PBES2: p2c 0":            {password, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(24), Salt: b(16)}, "header.invalid"},
@@ -355,7 +358,8 @@ func TestDecryptKeyRefuses(t *testing.T) {
 		"RSA-OAEP: >= n":          {oaep, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: bytes.Repeat([]byte{0xff}, 256)}, "dec.failed"},
 		"HPKE: no ek":             {hpke, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(32)}, "header.invalid"},
 		"HPKE: ek off the curve":  {hpke, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(32), Encapsulated: append([]byte{4}, b(64)...)}, "header.invalid"},
-		"HPKE: length":            {hpke, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(31)}, "header.invalid"},
+		"HPKE: length":            {hpke, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(31), Encapsulated: bobPoint}, "header.invalid"},
+		"HPKE: wrong":             {hpke, jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(32), Encapsulated: bobPoint}, "dec.failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.key.DecryptKey(ctx, &c.w)
@@ -447,6 +451,7 @@ func TestNewEncryptionKeyRefuses(t *testing.T) {
 		"nil EC":          {jwa.ECDH_ES, (*ecdsa.PrivateKey)(nil), "key.invalid"},
 		"empty EC":        {jwa.ECDH_ES, new(ecdsa.PrivateKey), "key.invalid"},
 		"nil ECDH":        {jwa.ECDH_ES, (*ecdh.PrivateKey)(nil), "key.invalid"},
+		"EC without d":    {jwa.ECDH_ES, &ecdsa.PrivateKey{PublicKey: p.PublicKey}, "key.invalid"},
 		"Ed25519":         {jwa.ECDH_ES, edPriv, "key.unsupported"},
 		"public":          {jwa.ECDH_ES, &p.PublicKey, "key.unsupported"},
 		"RSA1_5":          {jwa.RSA1_5, r, "alg.mismatch"},
@@ -461,6 +466,9 @@ func TestNewEncryptionKeyRefuses(t *testing.T) {
 				t.Error("a key beside the error")
 			}
 			wantCode(t, err, c.code)
+			if c.code == "key.unsupported" && !strings.Contains(err.Error(), "does not decrypt") {
+				t.Error(err)
+			}
 		})
 	}
 	_, err = jwk.NewRemoteDecryptionKey(jwa.ECDH_ES, "", &p.PublicKey, nil)
@@ -652,6 +660,7 @@ func TestRemoteDecryptionKey(t *testing.T) {
 			"fine":  {make([]byte, 16), nil, false},
 			"short": {make([]byte, 15), nil, true},
 			"away":  {nil, away, true},
+			"both":  {make([]byte, 16), away, true},
 		} {
 			k := remote(jwa.RSA_OAEP_256, &rsaKey().PublicKey, func(_ context.Context, input []byte, opts crypto.DecrypterOpts) ([]byte, error) {
 				if o, ok := opts.(*rsa.OAEPOptions); !ok || o.Hash != crypto.SHA256 || len(input) != 256 {
@@ -831,8 +840,28 @@ func TestAgreement(t *testing.T) {
 		}
 		wantCode(t, err, c.code)
 	}
-	// What fails in the extension is told.
+	// What fails in the extension is told, and what it returns beside an error is not used.
 	broken := errors.New("no randomness")
+	lax := fake()
+	lax.Check = func([]byte) error { return nil }
+	lax.Agree = func([]byte, []byte) ([]byte, error) { return bytes.Repeat([]byte{1}, 32), broken }
+	laxKey := must[*jwk.DecryptionKey](t)(mustParse(t, text).DecryptionKey(jwk.Binding{Agreements: []jwk.Agreement{lax}}))
+	_, err = laxKey.DecryptKey(ctx, &w)
+	wantCode(t, err, "header.invalid")
+	padded, onWire := mustParse(t, `{"kty":"OKP","crv":"X-Test","x":"AA=="}`), w
+	onWire.EphemeralKey = &padded
+	_, err = laxKey.DecryptKey(ctx, &onWire)
+	wantCode(t, err, "key.invalid")
+	refusing := fake()
+	refusing.Public = func([]byte) ([]byte, error) { return nil, broken }
+	if _, err := mustParse(t, text).DecryptionKey(jwk.Binding{Agreements: []jwk.Agreement{refusing}}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	_, err = mustParse(t, `{"kty":"OKP","crv":"X-Test","x":"AAAA"}`).EncryptionKey(b)
+	wantCode(t, err, "key.invalid")
+	if _, err := mustParse(t, members(t, text, map[string]any{"d": "AA=="})).DecryptionKey(b); err == nil || !strings.Contains(err.Error(), "canonical") {
+		t.Error(err)
+	}
 	bad := fake()
 	bad.Generate = func() ([]byte, error) { return nil, broken }
 	if _, err := jwk.GenerateDecryptionKey(jwa.ECDH_ES, "X-Test", bad); !errors.Is(err, broken) {

@@ -13,8 +13,9 @@ import (
 	"github.com/jotsuite/jot/jose/jwa"
 )
 
-// Key is a key that may be in a [Set]: a [*PublicKey] or a [*SecretKey]. The
-// interface is closed, because verifiers rely on what the types here check.
+// Key is a key that may be in a [Set]: for signatures a [*PublicKey] or a [*SecretKey],
+// for encryption an [*EncryptionKey] or a [*SharedKey]. The interface is closed, because
+// whoever uses them relies on what the types here check.
 type Key interface {
 	// Algorithm returns the one algorithm of the key.
 	Algorithm() jwa.Algorithm
