@@ -6,6 +6,7 @@ package header
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -290,6 +291,12 @@ func Candidates[K interface{ Algorithm() jwa.Algorithm }](alg string, allowed []
 		return nil, ErrAlgorithm
 	}
 	found, err := find()
+	return Judge(alg, found, err)
+}
+
+// Judge is [Candidates] for an alg that is known to be allowed, and what a source has
+// answered.
+func Judge[K interface{ Algorithm() jwa.Algorithm }](alg string, found []K, err error) ([]K, error) {
 	if err != nil {
 		return nil, refusal(alg, err)
 	}
@@ -311,7 +318,8 @@ func Candidates[K interface{ Algorithm() jwa.Algorithm }](alg string, allowed []
 func refusal(alg string, err error) error {
 	code := fault.CodeOf(err)
 	switch {
-	case strings.HasPrefix(code, "key."):
+	// A source may have a code of its own for a key that it does not have.
+	case strings.HasPrefix(code, "key."), errors.Is(err, jwk.ErrNoKey):
 		if _, ok := jwa.Lookup(alg); !ok {
 			return ErrAlgorithm.Wrap(errAlgUnknown)
 		}

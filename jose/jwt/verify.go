@@ -11,6 +11,7 @@ import (
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/internal/fault"
+	"github.com/jotsuite/jot/internal/header"
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
@@ -120,10 +121,10 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 	}
 	candidates := h.keys
 	if candidates == nil {
-		candidates, err = h.head.header.Verifiers(ctx, v.source, selector, v.options)
+		candidates, err = v.ask(ctx, h, selector)
 		if err != nil {
 			if errors.Is(err, ErrNoKey) || errors.Is(err, ErrAlgorithm) {
-				return nil, reject(err)
+				return nil, v.reject(signed, err)
 			}
 			return nil, err
 		}
@@ -169,10 +170,11 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 // open cuts the token and reads its header. A header that is recognised, because a
 // token with it has verified before, has passed here before, byte for byte.
 func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signature string, err error) {
-	if h = v.headers.of(raw); h != nil && h.keys != nil {
+	if h = v.headers.of(raw); h != nil && (h.keys != nil || v.policy.Selector == "") {
 		n := len(h.encoded)
 		// The alphabet of the other two parts is left to their decoder or, where the signature
-		// fails first, to v.reject: nobody outside can tell, since no source of keys is asked.
+		// or the source fails first, to v.reject. Nobody outside can tell: a source that is
+		// asked is asked about a header of a token that has verified.
 		if i := strings.IndexByte(raw[n+1:], '.'); i >= 0 {
 			return h, raw[:n], raw[n+1 : n+1+i], raw[n+1+i+1:], nil
 		}
@@ -200,6 +202,28 @@ func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signat
 		return nil, "", "", "", reject(errType.With("want typ " + want))
 	}
 	return h, encoded, payload, signature, nil
+}
+
+// ask asks the source for the candidates. That the algorithm of a header is allowed is
+// known of one that is recognised.
+func (v *Verifier[C]) ask(ctx context.Context, h *headerEntry, selector string) ([]jwk.Verifier, error) {
+	it := &h.head.header
+	if !h.cached {
+		return it.Verifiers(ctx, v.source, selector, v.options)
+	}
+	keys, err := v.source.Keys(ctx, jwk.Query{
+		Algorithm: it.Algorithm, KeyID: it.KeyID, X5TS256: it.X5T256, Selector: selector,
+	})
+	// header.Judge finds each method anew, which takes as long as all the rest here.
+	for _, k := range keys {
+		if k.Algorithm().Name() != it.Algorithm {
+			return header.Judge(it.Algorithm, keys, err)
+		}
+	}
+	if err != nil || len(keys) == 0 || len(keys) > 4 {
+		return header.Judge(it.Algorithm, keys, err)
+	}
+	return keys, nil
 }
 
 // typed reports whether typ is the policy's (RFC 8725, Section 3.11).

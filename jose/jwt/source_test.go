@@ -1,0 +1,78 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+)
+
+// answering is a source that answers what the test wants, whatever it is asked.
+type answering struct {
+	keys []jwk.Verifier
+	err  error
+}
+
+func (a *answering) Keys(context.Context, jwk.Query) ([]jwk.Verifier, error) { return a.keys, a.err }
+
+// A header that is recognised is asked about anew, and what the source answers is
+// held to the same rules as the first time.
+func TestSourceOfRecognisedHeader(t *testing.T) {
+	key, stranger, other := secretKey(t), privateKey(t, jwa.ES256).Public(), privateKey(t, jwa.EdDSA).Public()
+	raw := sample(t, key)
+	down := errors.New("down")
+	for _, tc := range []struct {
+		name, raw, code string
+		answer          answering
+		err             error
+	}{
+		{name: "the key", raw: raw, answer: answering{keys: []jwk.Verifier{key}}},
+		{name: "no key", raw: raw, answer: answering{}, code: "key.none"},
+		{name: "its key is gone", raw: raw, answer: answering{err: jwk.ErrNoKey}, code: "key.none"},
+		{name: "a key of another algorithm", raw: raw, answer: answering{keys: []jwk.Verifier{other}}, code: "alg.mismatch"},
+		{name: "one of them of another algorithm", raw: raw, answer: answering{keys: []jwk.Verifier{key, stranger}}, code: "alg.mismatch"},
+		{name: "too many", raw: raw, answer: answering{keys: []jwk.Verifier{key, key, key, key, key}}, code: "key.ambiguous"},
+		{name: "four", raw: raw, answer: answering{keys: []jwk.Verifier{key, key, key, key}}},
+		{name: "it fails", raw: raw, answer: answering{err: down}, err: down},
+		{name: "keys beside an error", raw: raw, answer: answering{keys: []jwk.Verifier{key}, err: down}, err: down},
+		{name: "not the alphabet", raw: raw + "=", answer: answering{keys: []jwk.Verifier{key}}, code: "token.malformed"},
+		{name: "not the alphabet, and no key", raw: raw + "=", answer: answering{err: jwk.ErrNoKey}, code: "token.malformed"},
+		{name: "four parts", raw: raw + ".AA", answer: answering{keys: []jwk.Verifier{key}}, code: "token.malformed"},
+		{name: "two parts", raw: raw[:len(raw)-44], answer: answering{keys: []jwk.Verifier{key}}, code: "token.malformed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			source := &answering{keys: []jwk.Verifier{key}}
+			v := verifier[order](t, source, policy())
+			if _, err := v.Verify(ctx, raw); err != nil {
+				t.Fatal(err)
+			}
+			*source = tc.answer
+			_, err := v.Verify(ctx, tc.raw)
+			switch {
+			case tc.code != "":
+				want(t, err, tc.code)
+			case !errors.Is(err, tc.err):
+				t.Errorf("%v, want %v", err, tc.err)
+			}
+		})
+	}
+}
+
+// A source's own code for a key that it does not have refuses the token.
+func TestSourceWithItsOwnRefusal(t *testing.T) {
+	key := secretKey(t)
+	v := verifier[order](t, &answering{err: stranger{}}, policy())
+	_, err := v.Verify(ctx, sample(t, key))
+	want(t, err, "key.none")
+	if !errors.Is(err, ErrNoKey) {
+		t.Error(err)
+	}
+}
+
+type stranger struct{}
+
+func (stranger) Error() string { return "unknown here" }
+func (stranger) Code() string  { return "issuer.untrusted" }
+func (stranger) Unwrap() error { return jwk.ErrNoKey }
