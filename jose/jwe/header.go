@@ -180,7 +180,8 @@ func (h Header) For(key jwk.Encrypter, enc jwa.Encryption) (Header, error) {
 	} else if enc != (jwa.Encryption{}) {
 		return Header{}, errAlgorithm.Wrap(errEncPresent)
 	}
-	return h, h.complete(name)
+	err = h.complete(name)
+	return h, err
 }
 
 func choose(key jwk.Encrypter, enc jwa.Encryption) jwa.Encryption {
