@@ -78,6 +78,9 @@ func (p *parser) value(i int, pl *plan, q ptr) int {
 			*at[ptr](q) = nil
 			return i + 4
 		}
+		if !p.pay(i, int(pl.elem.size)) {
+			return -1
+		}
 		v := reflect.New(pl.elem.typ).UnsafePointer()
 		*at[ptr](q) = v
 		return p.value(i, pl.elem, v)
@@ -296,6 +299,9 @@ func (p *parser) other(i, start int, f *field, base ptr, m *reflect.Value, name 
 func (p *parser) anyEntry(i, start int, m map[string]any, name string) int {
 	v, j := p.any(i)
 	n := len(m)
+	if j < 0 || !p.payEntry(start, n, 32) {
+		return -1
+	}
 	m[name] = v
 	if len(m) == n {
 		return p.fail(start, errDuplicate)
@@ -309,6 +315,9 @@ func (p *parser) rawEntry(i, start int, m map[string]json.RawMessage, name strin
 		return -1
 	}
 	n := len(m)
+	if !p.payEntry(start, n, 40) {
+		return -1
+	}
 	m[name] = p.data[i:j:j]
 	if len(m) == n {
 		return p.fail(start, errDuplicate)
@@ -317,9 +326,12 @@ func (p *parser) rawEntry(i, start int, m map[string]json.RawMessage, name strin
 }
 
 func (p *parser) entry(i, start int, pl *plan, m reflect.Value, name string) int {
+	n := m.Len()
+	if !p.pay(i, int(pl.elem.size)) || !p.payEntry(start, n, 16+int(pl.elem.size)) {
+		return -1
+	}
 	v := reflect.New(pl.elem.typ)
 	j := p.value(i, pl.elem, v.UnsafePointer())
-	n := m.Len()
 	m.SetMapIndex(reflect.ValueOf(name).Convert(pl.typ.Key()), v.Elem())
 	if m.Len() == n {
 		return p.fail(start, errDuplicate)
@@ -348,10 +360,19 @@ func (p *parser) entries(i int, entry func(i, start int, name string) int) int {
 	return i
 }
 
+// What a map and a slice take without their elements.
+const (
+	mapHeader   = 48
+	sliceHeader = 24
+)
+
 func (p *parser) anyMap(i int, to *map[string]any) int {
 	if p.null(i) {
 		*to = nil
 		return i + 4
+	}
+	if !p.pay(i, mapHeader) {
+		return -1
 	}
 	m := map[string]any{}
 	*to = m
@@ -363,6 +384,9 @@ func (p *parser) rawMap(i int, to *map[string]json.RawMessage) int {
 		*to = nil
 		return i + 4
 	}
+	if !p.pay(i, mapHeader) {
+		return -1
+	}
 	m := map[string]json.RawMessage{}
 	*to = m
 	return p.entries(i, func(i, start int, name string) int { return p.rawEntry(i, start, m, name) })
@@ -372,6 +396,9 @@ func (p *parser) mapping(i int, pl *plan, q ptr) int {
 	if p.null(i) {
 		*at[ptr](q) = nil
 		return i + 4
+	}
+	if !p.pay(i, mapHeader) {
+		return -1
 	}
 	m := reflect.MakeMap(pl.typ)
 	valueAt(pl.typ, q).Set(m)
@@ -387,7 +414,9 @@ func (p *parser) any(i int) (any, int) {
 	switch p.at(i) {
 	case '"':
 		var s string
-		i = p.text(i, &s)
+		if i = p.text(i, &s); i < 0 || !p.pay(i, 16) {
+			return nil, -1
+		}
 		return s, i
 	case '{':
 		var m map[string]any
@@ -397,7 +426,11 @@ func (p *parser) any(i int) (any, int) {
 		var s []any
 		i = p.array(i, func(i int) int {
 			if len(s) == cap(s) {
-				s = append(make([]any, 0, p.room(i, len(s), 1)), s...)
+				size := p.room(i, len(s), 1)
+				if !p.pay(i, sliceHeader+16*size) {
+					return -1
+				}
+				s = append(make([]any, 0, size), s...)
 			}
 			v, j := p.any(i)
 			s = append(s, v)
@@ -415,7 +448,7 @@ func (p *parser) any(i int) (any, int) {
 		return nil, p.literal(i, "null")
 	}
 	j, _ := p.num(i)
-	if j < 0 {
+	if j < 0 || !p.pay(i, 16) {
 		return nil, -1
 	}
 	return json.Number(alias.String(p.data[i:j])), j
@@ -510,7 +543,13 @@ func (p *parser) slice(i int, pl *plan, q ptr) int {
 	list := reflect.MakeSlice(pl.typ, 0, 0)
 	j := p.array(i, func(i int) int {
 		if n == list.Len() {
-			size := p.room(i, n, 1)
+			size := max(1, 2*n)
+			if pl.elem.size <= 16 { // what scalars take
+				size = p.room(i, n, 1)
+			}
+			if !p.pay(i, sliceHeader+size*int(pl.elem.size)) {
+				return -1
+			}
 			grown := reflect.MakeSlice(pl.typ, size, size)
 			reflect.Copy(grown, list)
 			list = grown

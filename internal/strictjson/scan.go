@@ -15,6 +15,7 @@ type parser struct {
 	data    []byte
 	depth   int // levels that are left
 	members int // members and elements that are left
+	memory  int // bytes that may yet be allocated
 	number  int
 	name    int
 	err     *Error
@@ -33,6 +34,7 @@ func (p *parser) begin(data []byte, l Limits) int {
 	p.data = data
 	p.depth = min(or(l.Depth, defaultDepth), maxDepth)
 	p.members = or(l.Members, defaultMembers)
+	p.memory = freeMemory + memoryPerByte*len(data)
 	p.number = or(l.Number, defaultNumber)
 	p.name = or(l.Name, defaultName)
 	if len(data) > or(l.Bytes, defaultBytes) {
@@ -122,6 +124,30 @@ func (p *parser) count(i int) bool {
 	if p.members < 0 {
 		p.fail(i, errLimit)
 		return false
+	}
+	return true
+}
+
+// pay takes the cost of an allocation for the value at i.
+func (p *parser) pay(i, bytes int) bool {
+	p.memory -= bytes
+	if p.memory < 0 {
+		p.fail(i, errLimit)
+		return false
+	}
+	return true
+}
+
+// payEntry takes the cost of one more entry of that size in a Go map of n. Such a map
+// begins with 8 places and doubles them whenever 7 of 8 are taken, the first time all.
+func (p *parser) payEntry(i, n, size int) bool {
+	switch {
+	case n == 0:
+		return p.pay(i, 24+8*(size+1))
+	case n == 8:
+		return p.pay(i, 128+16*(size+1))
+	case n >= 14 && n%7 == 0 && n/7&(n/7-1) == 0:
+		return p.pay(i, 128+n/7*16*(size+1))
 	}
 	return true
 }

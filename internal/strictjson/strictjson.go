@@ -25,10 +25,10 @@
 //   - Array elements and pointers are made anew, never merged into what was there, save
 //     that format:oneormany puts a lone string where the slice has room for it.
 //
-// Beyond what the document itself takes, reading allocates less than 20 bytes a byte,
-// whatever the limits, but for Go's maps, and slices of interfaces or structs: a map of
-// one entry alone takes some 300. Where limits are raised for documents of strangers,
-// decode into raw values.
+// Beyond what the document itself takes, reading allocates at most 1 MiB and 20 bytes
+// for each byte, whatever the limits. What would need more is refused with [ErrLimit]:
+// thousands of objects of a few bytes each that become Go maps, of which one with one
+// entry takes some 300 bytes. Raw values or structs take less.
 //
 // Strings without escapes, names and raw values share the memory of the document:
 // whoever decodes gives it up. On an error the target holds an unspecified part.
@@ -133,6 +133,11 @@ const (
 	defaultMembers = 4000
 	defaultNumber  = 64
 	defaultName    = 1024
+
+	// A document may cost so much memory, and so much more for each of its bytes. What
+	// exceeds that are long lists of tiny objects that become maps or large structs.
+	freeMemory    = 1 << 20
+	memoryPerByte = 18
 
 	// maxDepth keeps the stack small whatever a caller asks for: readers recurse.
 	maxDepth = 10_000
