@@ -147,14 +147,14 @@ func (c *encryptCmd) passwordKey(a *app, alg jwa.Algorithm) (jwk.Encrypter, erro
 
 // openOptions are what a key for encryption is bound to where it leaves that open.
 type openOptions struct {
-	alg   jwa.Algorithm
-	enc   jwa.Encryption
-	weird bool // RSA1_5 is allowed
+	alg    jwa.Algorithm
+	enc    jwa.Encryption
+	rsa1_5 bool // is allowed
 }
 
 func (o openOptions) binding(j jwk.JWK) jwk.Binding {
 	b := binding(j, o.alg)
-	b.AllowRSA1_5DespitePaddingOracles = o.weird
+	b.AllowRSA1_5DespitePaddingOracles = o.rsa1_5
 	if o.enc != (jwa.Encryption{}) {
 		b.Encryptions = []jwa.Encryption{o.enc}
 	}
@@ -172,7 +172,7 @@ func (o openOptions) refused(name string, j jwk.JWK, err error) error {
 	switch {
 	case named && o.enc != (jwa.Encryption{}) && own != o.enc:
 		return fail(exitNoKey, "leave out --enc, or give another key", "the key in %s is for %s, not for %s%s", label(name), own, o.enc, inCode(err))
-	case alg == jwa.RSA1_5.Name() && !o.weird:
+	case alg == jwa.RSA1_5.Name() && !o.rsa1_5:
 		return fail(exitNoKey, rsa1_5Hint, "%s%s", rsa1_5Refused, inCode(err))
 	case alg == "" && j.KeyType() == "RSA":
 		f.hint = "say with --alg which it is for, for example --alg RSA-OAEP-256"

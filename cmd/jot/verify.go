@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/jose/unverified"
@@ -30,6 +31,9 @@ type verifyCmd struct {
 	OptionalExp  bool          `help:"Accept a token without exp; one that is there is enforced."`
 	IgnoreExp    bool          `help:"Accept a token whether it has expired or not."`
 	AllowWeakKey bool          `help:"Accept a secret shorter than its hash. Anyone can guess it."`
+	DecryptKey   string        `placeholder:"FILE" help:"Demand a token that is signed and then encrypted, and decrypt it with this private or shared key."`
+	DecryptAlg   string        `placeholder:"ALG" words:"key-management" help:"The only algorithm to decrypt with, and that of a --decrypt-key that names none."`
+	AllowRSA1_5  bool          `name:"allow-rsa1_5" help:"Decrypt with RSA1_5 if the key is for it. Its padding has been broken many times."`
 	Now          string        `placeholder:"TIME" help:"The time to judge by, as 2026-09-30T12:00:00Z."`
 	Leeway       time.Duration `default:"60s" placeholder:"DURATION" help:"How far clocks may differ, as 60s; 0s is exact. The default is 60s."`
 	JSON         bool          `name:"json" help:"Print the outcome as one JSON object, with every check."`
@@ -39,6 +43,8 @@ type verifyCmd struct {
 
 func (*verifyCmd) Help() string {
 	return `Every check is listed on stderr, and the payload goes to stdout only when all of them hold. With --json one object goes to stdout instead: verified, kind, header, claims (only when verified) and checks, each with the code it fails with, ok, got, want and spec.
+
+A token that is signed and then encrypted is decrypted first, with --decrypt-key, and then held to the same checks. One that is only signed is refused then, as an encrypted one is without.
 
 Who may have issued the token and whom it is for must be said: --iss or --any-issuer, --aud or --any-audience.
 
@@ -61,6 +67,7 @@ type outcome struct {
 	Verified bool            `json:"verified"`
 	Kind     string          `json:"kind"`
 	Header   json.RawMessage `json:"header,omitempty"`
+	Outer    json.RawMessage `json:"outer,omitempty"` // the header of what was encrypted around it
 	Claims   json.RawMessage `json:"claims,omitempty"`
 	Checks   []check         `json:"checks"`
 }
@@ -86,6 +93,9 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if policy.Decryption, err = c.decryption(a); err != nil {
+		return err
+	}
 	verifier, err := jwt.NewVerifier[struct{}](keys, policy)
 	if err != nil {
 		return fail(exitUsage, "see jot verify --help", "%v", err)
@@ -95,17 +105,18 @@ func (c *verifyCmd) Run(a *app) error {
 	token, err := verifier.Verify(context.Background(), raw)
 
 	o := outcome{Verified: err == nil, Kind: "unknown"}
-	seen, parseErr := unverified.Parse(raw)
-	if parseErr == nil {
-		o.Kind, o.Header = string(lint.Recognize(seen)), seen.Header
-	} else {
-		seen = nil
+	failures := reasons(err)
+	j := judge{policy: policy, keys: keys, raw: raw, now: now}
+	j.look()
+	if j.seen != nil {
+		o.Kind, o.Header = string(lint.Recognize(j.seen)), j.seen.Header
+	}
+	if j.outer != nil {
+		o.Outer = j.outer.Header
 	}
 	if err == nil {
 		o.Claims = token.Payload()
 	}
-	failures := reasons(err)
-	j := judge{policy: policy, keys: keys, raw: raw, seen: seen, now: now}
 	o.Checks = j.checks(failures)
 
 	if c.JSON {
@@ -172,19 +183,70 @@ func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (jwk.Set, error) {
 	return a.verifiers(f, alg, c.AllowWeakKey)
 }
 
+// decryption is what --decrypt-key asks for, or nil.
+func (c *verifyCmd) decryption(a *app) (*jwt.Decryption, error) {
+	alg, err := keyManagement(c.DecryptAlg)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.DecryptKey == "" && (c.DecryptAlg != "" || c.AllowRSA1_5):
+		return nil, fail(exitUsage, "add --decrypt-key FILE", "there is nothing to decrypt with")
+	case c.DecryptKey == "":
+		return nil, nil
+	}
+	f, err := a.in.keys(c.DecryptKey, c.passwordFlags)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.decrypters(f, openOptions{alg: alg, rsa1_5: c.AllowRSA1_5})
+	if err != nil {
+		return nil, err
+	}
+	d := &jwt.Decryption{Keys: keys}
+	if alg != (jwa.Algorithm{}) {
+		d.Algorithms = []jwa.Algorithm{alg}
+	}
+	return d, nil
+}
+
 // judge tells the checks of one token.
 type judge struct {
 	policy jwt.Policy
 	keys   jwk.Set
 	raw    string
 	seen   *unverified.Token // nil where the token cannot be taken apart
+	outer  *unverified.Token // what was encrypted around seen, or nil
+	sealed bool              // seen is encrypted and could not be decrypted
 	now    time.Time
+}
+
+// look takes the token apart, to tell what it says. Of an encrypted one that is the
+// token inside, if it can be had; whether it may be is for the verifier to say.
+func (j *judge) look() {
+	seen, err := unverified.Parse(j.raw)
+	if err != nil {
+		return
+	}
+	j.seen = seen
+	d := j.policy.Decryption
+	if d == nil || seen.Encryption == nil {
+		return
+	}
+	j.sealed = true
+	m, err := jwe.Decrypt(context.Background(), d.Keys, j.raw, jwe.Options{Algorithms: d.Algorithms, MaxSize: maxInput, MaxPlaintext: maxInput})
+	if err != nil {
+		return
+	}
+	if inner, err := unverified.Parse(string(m.Plaintext)); err == nil {
+		j.seen, j.outer, j.sealed = inner, seen, false
+	}
 }
 
 // The stages of a verification, in their order. A stage is reached only when all
 // before it hold; the claims are looked at only when the signature has verified.
 const (
 	stageForm = iota
+	stageDecryption
 	stageHeader
 	stageCritical
 	stageType
@@ -213,11 +275,13 @@ func (j *judge) checks(failures []error) []check {
 	failures = slices.Clone(failures)
 	reached := stages
 	for _, err := range failures {
-		reached = min(reached, stageOf(err))
+		reached = min(reached, j.stageOf(err))
 	}
 	var list []check
 	for stage := stageForm; stage < min(reached, stagePolicy); stage++ {
-		list = append(list, j.passed(stage))
+		if stage != stageDecryption || j.policy.Decryption != nil {
+			list = append(list, j.passed(stage))
+		}
 	}
 	if reached >= stagePolicy {
 		for _, k := range j.claimChecks() {
@@ -248,10 +312,14 @@ func family(code string) string {
 }
 
 // stageOf is the stage that a refusal comes from.
-func stageOf(err error) int {
+func (j *judge) stageOf(err error) int {
 	code := codeOf(err)
 	family := family(code)
 	switch {
+	case family == "dec", family == "enc", family == "zip", family == "cty":
+		return stageDecryption
+	case j.sealed && family != "token":
+		return stageDecryption // of the header, or of the key, that encrypts
 	case errors.Is(err, jwt.ErrHeader):
 		return stageHeader
 	case family == "token":
@@ -281,6 +349,12 @@ func (j *judge) passed(stage int) check {
 	case stageForm:
 		k.name, k.Code, k.Spec = "form", "token.malformed", "RFC 7515, Section 7.1"
 		k.text = "three parts of base64url"
+		if j.policy.Decryption != nil {
+			k.Spec, k.text = "RFC 7516, Section 7.1", "five parts of base64url, with three in them"
+		}
+	case stageDecryption:
+		k.name, k.Code, k.Spec = "decryption", "dec.failed", "RFC 7516, Section 5.2"
+		k.Got, k.Want = j.layer(), j.wantedDecryption()
 	case stageHeader:
 		k.name, k.Code, k.Spec = "header", "header.invalid", "RFC 7515, Section 4"
 		k.text = "strict JSON with an algorithm"
@@ -307,6 +381,27 @@ func (j *judge) passed(stage int) check {
 		k.text = "one strict JSON object"
 	}
 	return k
+}
+
+// layer is how the token is encrypted.
+func (j *judge) layer() string {
+	t := j.outer
+	if t == nil {
+		t = j.seen
+	}
+	if t == nil {
+		return ""
+	}
+	return strings.Join(slices.DeleteFunc([]string{t.HeaderString("alg"), t.HeaderString("enc")}, func(s string) bool { return s == "" }), " ")
+}
+
+func (j *judge) wantedDecryption() string {
+	var names []string
+	set, _ := j.policy.Decryption.Keys.(jwk.DecryptionSet)
+	for _, k := range set {
+		names = appendNew(names, k.Algorithm().Name())
+	}
+	return strings.Join(names, " ")
 }
 
 func (j *judge) header(name string) string {
@@ -420,9 +515,14 @@ func (j *judge) refused(err error, holds check) check {
 		return k
 	}
 	k.name = family(k.Code)
-	switch stageOf(err) {
+	switch j.stageOf(err) {
 	case stageForm:
 		k.name = "form"
+	case stageDecryption:
+		k.name = "decryption"
+		if family(k.Code) == "alg" {
+			k.Got, k.Want = j.layer(), j.wantedDecryption()
+		}
 	case stageHeader:
 		k.name = "header"
 		if strings.HasPrefix(k.Code, "alg.") {
@@ -476,12 +576,14 @@ func (j *judge) failure(failures []error, checks []check) *failure {
 	refused := slices.DeleteFunc(slices.Clone(checks), func(k check) bool { return k.OK })
 	f := &failure{code: exitRefused}
 	first := refused[0]
-	stage := stageOf(failures[0])
+	stage := j.stageOf(failures[0])
 	switch {
 	case family(first.Code) == "token", family(first.Code) == "json":
 		f.code = exitUnreadable
 	case stage == stageKey:
 		f.code = exitNoKey
+	case stage == stageDecryption:
+		f.code = exitCodeOf(failures[0])
 	}
 	if len(refused) == 1 {
 		f.msg = "the token is refused: " + failures[0].Error()
@@ -506,8 +608,22 @@ func (j *judge) hint(failures []error, first check) string {
 			return claim.Hint
 		}
 	}
-	if stageOf(failures[0]) == stageForm {
+	switch first.Code {
+	case "token.encrypted":
+		return "give --decrypt-key FILE; jot decrypt shows what is inside"
+	case "token.signed":
+		return "leave out --decrypt-key for a token that is only signed"
+	case "cty.mismatch":
+		return "jot encrypt --cty JWT sets it; jot decrypt shows what is inside"
+	}
+	switch stage := j.stageOf(failures[0]); {
+	case stage == stageForm && (j.policy.Decryption == nil || !strings.HasPrefix(j.raw, "eyJ")):
 		return formHint(j.raw)
+	case stage == stageForm:
+		return sealedHint(j.raw)
+	case stage == stageDecryption:
+		set, _ := j.policy.Decryption.Keys.(jwk.DecryptionSet)
+		return asFailure(decryptFailure(set, j.raw, failures[0])).hint
 	}
 	switch first.Code {
 	case "typ.mismatch":
@@ -557,8 +673,6 @@ func formHint(raw string) string {
 		return "this is a text, not one token; jot inspect finds the tokens in it"
 	case strings.ContainsAny(raw, "%&?=+/"):
 		return "this is encoded for a URL, padded, or glued to other parameters; jot inspect finds the token in it"
-	case strings.Count(raw, ".") == 4:
-		return "this is encrypted (JWE); it has to be decrypted first"
 	case strings.Count(raw, ".") < 2:
 		return "look whether the token was cut off when it was copied"
 	}
