@@ -40,9 +40,13 @@ func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byt
 func forge(header, payload string) string { return forgeParts(encode(header), encode(payload)) }
 
 func forgeParts(header, payload string) string {
+	return header + "." + payload + "." + base64.RawURLEncoding.EncodeToString(mac(secret, header+"."+payload))
+}
+
+func mac(secret []byte, message string) []byte {
 	m := hmac.New(sha256.New, secret)
-	m.Write([]byte(header + "." + payload))
-	return header + "." + payload + "." + base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+	m.Write([]byte(message))
+	return m.Sum(nil)
 }
 
 // spoil flips a bit in the middle of the signature, of a token that stays well formed.
