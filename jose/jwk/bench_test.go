@@ -2,11 +2,14 @@ package jwk_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -117,6 +120,94 @@ func BenchmarkVerify(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := v.Verify(message, sig); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// What a recipient pays beside the content encryption.
+func BenchmarkDecryptKey(b *testing.B) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		alg jwa.Algorithm
+		crv string
+	}{{jwa.Dir, ""}, {jwa.A128KW, ""}, {jwa.A256GCMKW, ""}, {jwa.ECDH_ES, "P-256"}, {jwa.ECDH_ES_A256KW, "X25519"}, {jwa.RSA_OAEP_256, ""}} {
+		var e jwk.Encrypter
+		var d jwk.Decrypter
+		var cek []byte
+		if c.alg.Symmetric() {
+			var encs []jwa.Encryption
+			if c.alg.Direct() {
+				encs = []jwa.Encryption{jwa.A128CBC_HS256}
+			}
+			k := must[*jwk.SharedKey](b)(jwk.GenerateSharedKey(c.alg, encs...))
+			e, d = k, k
+		} else {
+			k := must[*jwk.DecryptionKey](b)(jwk.GenerateDecryptionKey(c.alg, c.crv))
+			e, d = k.Public(), k
+		}
+		if !c.alg.Direct() {
+			cek = cekOf(jwa.A128CBC_HS256)
+		}
+		w := jwk.Wrapping{Encryption: jwa.A128CBC_HS256}
+		b.Run(c.alg.Name()+"/encrypt", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.EncryptKey(ctx, cek, &w); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(c.alg.Name()+"/decrypt", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := d.DecryptKey(ctx, &w); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	r, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ct, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &r.PublicKey, cekOf(jwa.A128CBC_HS256), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("bare/RSA-OAEP-256", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := r.Decrypt(nil, ct, &rsa.OAEPOptions{Hash: crypto.SHA256}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for name, curve := range map[string]ecdh.Curve{"P-256": ecdh.P256(), "X25519": ecdh.X25519()} {
+		k, err := curve.GenerateKey(rand.Reader)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run("bare/ECDH "+name, func(b *testing.B) { // the peer's point is read from the message
+			raw := k.PublicKey().Bytes()
+			for b.Loop() {
+				peer, err := curve.NewPublicKey(raw)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := k.ECDH(peer); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("bare/ECDH ephemeral "+name, func(b *testing.B) {
+			for b.Loop() {
+				e, err := curve.GenerateKey(rand.Reader)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := e.ECDH(k.PublicKey()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -340,18 +340,14 @@ func (k *DecryptionKey) open(ctx context.Context, encapsulated, info, aad, ciphe
 	if _, err := pub.Curve().NewPublicKey(encapsulated); err != nil {
 		return nil, errWrapping.With("the encapsulated secret is not a point of the curve")
 	}
-	x := &exchanger{ctx: ctx, key: k}
-	priv, _ := hpke.NewDHKEMPrivateKey(x) // which knows these curves
+	priv, _ := hpke.NewDHKEMPrivateKey(&exchanger{ctx, k}) // which knows these curves
 	kdf, aead := suite(k.public.alg)
-	var plaintext []byte
 	recipient, err := hpke.NewRecipient(encapsulated, priv, kdf, aead, info)
-	if err == nil {
-		plaintext, err = recipient.Open(aad, ciphertext)
+	if err != nil {
+		return nil, err // of exchange: nothing else can fail
 	}
-	switch {
-	case x.err != nil:
-		return nil, x.err
-	case err != nil:
+	plaintext, err := recipient.Open(aad, ciphertext)
+	if err != nil {
 		return nil, ErrDecrypt
 	}
 	return plaintext, nil
@@ -361,16 +357,14 @@ func (k *DecryptionKey) open(ctx context.Context, encapsulated, info, aad, ciphe
 type exchanger struct {
 	ctx context.Context
 	key *DecryptionKey
-	err error
 }
 
 func (x *exchanger) PublicKey() *ecdh.PublicKey { return x.key.public.pub.(*ecdh.PublicKey) }
 
 func (x *exchanger) Curve() ecdh.Curve { return x.PublicKey().Curve() }
 
-func (x *exchanger) ECDH(peer *ecdh.PublicKey) (z []byte, err error) {
-	z, x.err = x.key.exchange(x.ctx, peer.Bytes(), peer)
-	return z, x.err
+func (x *exchanger) ECDH(peer *ecdh.PublicKey) ([]byte, error) {
+	return x.key.exchange(x.ctx, peer.Bytes(), peer)
 }
 
 // String names the key and prints nothing else of it.

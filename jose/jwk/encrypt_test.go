@@ -385,12 +385,15 @@ func TestDecryptKeyRefuses(t *testing.T) {
 	if !fipsEnforced {
 		t.Run("X25519 of small order", func(t *testing.T) {
 			k := must[*jwk.DecryptionKey](t)(mustParse(t, xPrivate).DecryptionKey(jwk.Binding{}))
+			hpkeX := must[*jwk.DecryptionKey](t)(jwk.GenerateDecryptionKey(jwa.ExperimentalHPKE3KEDraft22, ""))
 			for _, x := range []string{zero, "AQ" + zero[:41], "4Ot6fDtBuK4WVuP68Z_EatoJjeucMrH9hmIFFl9JuAA", "7P" + strings.Repeat("_", 39) + "38"} {
 				e := epk(xEpk, m{"x": x})
 				_, err := k.DecryptKey(ctx, &jwk.Wrapping{Encryption: jwa.A128GCM, EphemeralKey: e})
 				wantCode(t, err, "header.invalid")
 				_, err = e.EncryptionKey(jwk.Binding{})
 				wantCode(t, err, "key.weak")
+				_, err = hpkeX.DecryptKey(ctx, &jwk.Wrapping{Encryption: jwa.A128GCM, EncryptedKey: b(32), Encapsulated: unb64(t, x)})
+				wantCode(t, err, "header.invalid")
 			}
 		})
 	}
