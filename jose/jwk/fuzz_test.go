@@ -71,11 +71,35 @@ func use(t *testing.T, j jwk.JWK) {
 	if k, err := j.SecretKey(everything); err == nil {
 		_, _ = k.Sign(context.Background(), []byte("m"))
 	}
+	useEncryption(t, j)
+}
+
+// useEncryption encrypts to what can be bound for it, and decrypts that again.
+func useEncryption(t *testing.T, j jwk.JWK) {
+	ctx := context.Background()
+	b := jwk.Binding{Algorithms: []jwa.Algorithm{jwa.RSA_OAEP_256, jwa.ECDH_ES_A128KW, jwa.A128KW}}
+	cek, w := make([]byte, 16), jwk.Wrapping{Encryption: jwa.A128GCM}
+	if k, err := j.EncryptionKey(b); err == nil {
+		if _, err := k.EncryptKey(ctx, cek, &w); err != nil {
+			t.Fatalf("a bound key does not encrypt: %v", err)
+		}
+		if private, err := j.DecryptionKey(b); err == nil {
+			if got, err := private.DecryptKey(ctx, &w); err != nil || !bytes.Equal(got, cek) {
+				t.Fatalf("a bound key does not decrypt: %v", err)
+			}
+		}
+	}
+	if k, err := j.SharedKey(b); err == nil {
+		_, wErr := k.EncryptKey(ctx, cek, &w)
+		if got, err := k.DecryptKey(ctx, &w); wErr == nil && err == nil && !bytes.Equal(got, cek) {
+			t.Fatalf("another key comes back: %x", got)
+		}
+	}
 }
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		ecPublic, ecPrivate, edPublic, edPrivate, octSecret, rsaPrivate(f), rsaPublic(f), string(rfc7517()["B"]),
+		bobPrivate, xPrivate, `{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZg"}`, ecPublic, ecPrivate, edPublic, edPrivate, octSecret, rsaPrivate(f), rsaPublic(f), string(rfc7517()["B"]),
 		`{"kty":"AKP","alg":"ML-DSA-44","pub":"AA","priv":"AB"}`, `{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA","d":"AA"}`,
 		`{"kty":"RSA","n":"AQ","e":"AQAB","oth":[]}`, `{"kty":"EC","key_ops":["sign","verify"],"use":"sig","x5c":["AA=="],"x5t":"","x5t#S256":"AA","x5u":"u","a":{"b":[1,null,"\u0041"]}}`,
 	} {
