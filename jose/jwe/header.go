@@ -53,7 +53,7 @@ type Header struct {
 type members struct {
 	header.Members `json:",inline"`
 	Encryption     string                     `json:"enc,omitempty"`
-	Zip            *string                    `json:"zip,omitempty"`
+	Zip            json.RawMessage            `json:"zip,omitempty"`
 	PartyU         string                     `json:"apu,omitempty"`
 	PartyV         string                     `json:"apv,omitempty"`
 	EphemeralKey   json.RawMessage            `json:"epk,omitempty"`
@@ -111,8 +111,12 @@ func parse(raw []byte, o Options) (h Header, err error) {
 		X5T256: m.X5T256, JKU: m.JKU, X5U: m.X5U, Count: m.Count, Extra: m.Extra,
 	}
 	if m.Zip != nil {
+		var zip string // and not null, which others may take for absent
+		if err := strictjson.Unmarshal(m.Zip, &zip, header.Limits(m.Zip)); err != nil {
+			return Header{}, errHeader.Wrap(err)
+		}
 		// RFC 7516, Section 4.1.3.
-		if *m.Zip != "DEF" {
+		if zip != "DEF" {
 			return Header{}, errHeader.Wrap(errZip)
 		}
 		h.Compressed = true
@@ -224,8 +228,7 @@ func (h Header) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	if h.Compressed {
-		def := "DEF"
-		m.Zip = &def
+		m.Zip = json.RawMessage(`"DEF"`)
 	}
 	if h.EphemeralKey != nil {
 		raw, err := h.EphemeralKey.MarshalJSON()

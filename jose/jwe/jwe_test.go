@@ -289,6 +289,7 @@ func TestRefusals(t *testing.T) {
 		{"zip in lower case", with(`"zip":"def"`), "zip.unknown"},
 		{"empty zip", with(`"zip":""`), "zip.unknown"},
 		{"zip of another type", with(`"zip":true`), "json.type"},
+		{"null zip", with(`"zip":null`), "json.type"},
 		{"crit that nobody knows", with(`"crit":["x"],"x":1`), "crit.unknown"},
 		{"empty crit", with(`"crit":[]`), "crit.invalid"},
 		{"crit of another type", with(`"crit":"x"`), "crit.invalid"},
