@@ -130,7 +130,7 @@ func TestEncryption(t *testing.T) {
 		fmt.Fprintf(&table, "\n%-28s", strings.TrimSpace(r.alg+" "+r.crv))
 		for _, enc := range offeredEncs {
 			if raced && strings.HasPrefix(r.alg, "PBES2") && enc != "A256GCM" {
-				continue // half a minute of iterations; make matrix has all
+				continue // half a minute of iterations; make suites runs them without the race detector
 			}
 			c := combination{r.alg, enc, r.crv, keys.of(r.alg, r.crv, enc)}
 			fail := func(format string, args ...any) {

@@ -1,5 +1,5 @@
-// Package wycheproof runs Project Wycheproof's vectors for signatures through
-// jot. Everything that differs from the suite, or is left out of it, is listed in
+// Package wycheproof runs Project Wycheproof's vectors for signatures and encryption
+// through jot. Everything that differs from the suite, or is left out of it, is listed in
 // this file with its reason.
 package wycheproof
 
@@ -33,9 +33,10 @@ const mixed = "a set with shared and public keys: RFC 7517 allows it, and a key 
 // counts is how many cases each file that is run has, so that one that shrinks or
 // is renamed is noticed.
 var counts = map[string]int{
-	"json_web_signature_test.json": 401,
-	"json_web_key_test.json":       26,
-	"json_web_crypto_test.json":    49, // of 83: the others are encrypted
+	"json_web_signature_test.json":  401,
+	"json_web_key_test.json":        26,
+	"json_web_crypto_test.json":     83,
+	"json_web_encryption_test.json": 139,
 
 	"ecdsa_secp256r1_sha256_p1363_test.json": 262,
 	"ecdsa_secp384r1_sha384_p1363_test.json": 280,
@@ -78,6 +79,50 @@ var counts = map[string]int{
 	"hmac_sha256_test.json": 174,
 	"hmac_sha384_test.json": 174,
 	"hmac_sha512_test.json": 174,
+
+	"aes_gcm_test.json":           316,
+	"a128cbc_hs256_test.json":     94,
+	"a192cbc_hs384_test.json":     94,
+	"a256cbc_hs512_test.json":     94,
+	"aes_wrap_test.json":          165,
+	"pbkdf2_hmacsha256_test.json": 60,
+	"pbkdf2_hmacsha384_test.json": 58,
+	"pbkdf2_hmacsha512_test.json": 58,
+
+	"rsa_oaep_2048_sha1_mgf1sha1_test.json":     36,
+	"rsa_oaep_2048_sha256_mgf1sha256_test.json": 37,
+	"rsa_oaep_2048_sha384_mgf1sha384_test.json": 34,
+	"rsa_oaep_2048_sha512_mgf1sha512_test.json": 33,
+	"rsa_oaep_3072_sha256_mgf1sha256_test.json": 37,
+	"rsa_oaep_3072_sha512_mgf1sha512_test.json": 33,
+	"rsa_oaep_4096_sha256_mgf1sha256_test.json": 37,
+	"rsa_oaep_4096_sha512_mgf1sha512_test.json": 36,
+	"rsa_oaep_misc_test.json":                   56, // the groups with parameters of JOSE
+	"rsa_pkcs1_2048_test.json":                  67,
+	"rsa_pkcs1_3072_test.json":                  67,
+	"rsa_pkcs1_4096_test.json":                  67,
+
+	// Another mask than RFC 7518, Section 4.3, and Web Cryptography have.
+	"rsa_oaep_2048_sha256_mgf1sha1_test.json": 31,
+	"rsa_oaep_2048_sha384_mgf1sha1_test.json": 31,
+	"rsa_oaep_2048_sha512_mgf1sha1_test.json": 31,
+
+	"ecdh_secp256r1_test.json":           612,
+	"ecdh_secp384r1_test.json":           1047,
+	"ecdh_secp521r1_test.json":           916,
+	"ecdh_secp256r1_ecpoint_test.json":   355,
+	"ecdh_secp384r1_ecpoint_test.json":   790,
+	"ecdh_secp521r1_ecpoint_test.json":   661,
+	"ecdh_secp256r1_webcrypto_test.json": 353,
+	"ecdh_secp384r1_webcrypto_test.json": 794,
+	"ecdh_secp521r1_webcrypto_test.json": 655,
+	"ecdh_secp256r1_pem_test.json":       612,
+	"ecdh_secp384r1_pem_test.json":       1047,
+	"ecdh_secp521r1_pem_test.json":       916,
+	"x25519_test.json":                   518,
+	"x25519_jwk_test.json":               531,
+	"x25519_asn_test.json":               537,
+	"x25519_pem_test.json":               518,
 }
 
 // otherParameters are the files of counts whose parameters are not JOSE's.
@@ -85,6 +130,9 @@ var otherParameters = map[string]bool{
 	"rsa_pss_2048_sha256_mgf1_0_test.json":      true,
 	"rsa_pss_2048_sha256_mgf1sha1_20_test.json": true,
 	"rsa_pss_4096_sha512_mgf1_32_test.json":     true,
+	"rsa_oaep_2048_sha256_mgf1sha1_test.json":   true,
+	"rsa_oaep_2048_sha384_mgf1sha1_test.json":   true,
+	"rsa_oaep_2048_sha512_mgf1sha1_test.json":   true,
 }
 
 // skipped gives the reason, by a pattern of path.Match, for each file of a
@@ -111,12 +159,26 @@ var skipped = []struct{ pattern, why string }{
 	{"rsa_pss_*_shake*", "no JOSE algorithm uses SHAKE"},
 	{"rsa_pss_*_sha512_2*", "no JOSE algorithm uses the short forms of SHA-512"},
 	{"rsa_pss_misc_test.json", "each case has parameters of its own; those of JOSE are in the files run"},
-	{"rsa_three_primes*", "keys to sign with"},
+	{"rsa_three_primes*", "keys of three primes, which jot refuses: RFC 7518, Section 6.3.2.7"},
 	{"rsa_pkcs1_*_sig_gen*", "signatures to make, with keys of 1024 bits among them"},
 	{"hmac_sha1*", "no JOSE algorithm uses SHA-1"},
 	{"hmac_sha224*", "no JOSE algorithm uses SHA-224"},
 	{"hmac_sha3_*", "no JOSE algorithm uses SHA-3"},
 	{"hmac_sha512_2*", "no JOSE algorithm uses the short forms of SHA-512"},
 	{"hmac_sm3*", "no JOSE algorithm uses SM3"},
-	{"json_web_encryption*", "the issue of jose/jwe"},
+	{"aes_cbc_pkcs5*", "encryption without a tag, which JOSE has not"},
+	{"aes_gcm_siv*", "no JOSE algorithm uses AES-GCM-SIV"},
+	{"aes_kwp*", "JOSE wraps keys without padding, RFC 7518, Section 4.4"},
+	{"ecdh_brainpool*", "no JOSE algorithm uses these curves"},
+	{"ecdh_secp224r1*", "no JOSE algorithm uses this curve"},
+	{"ecdh_secp256k1*", "RFC 8812, Section 3.1: secp256k1 signs only"},
+	{"ecdh_sect*", "no JOSE algorithm uses these curves"},
+	{"pbes2_*", "PBES2 of PKCS #5, whose CBC has no tag; that of JOSE wraps keys"},
+	{"pbkdf2_hmacsha1*", "no JOSE algorithm uses it"},
+	{"pbkdf2_hmacsha224*", "no JOSE algorithm uses it"},
+	{"rsa_oaep_*_sha224*", "no JOSE algorithm uses SHA-224"},
+	{"rsa_oaep_*_sha512_2*", "no JOSE algorithm uses the short forms of SHA-512"},
+	{"rsa_oaep_[34]*_mgf1sha1*", "another mask than JOSE's, which those of 2048 bits have too"},
+	{"x448_test.json", "TestX448 runs it, through ext/ed448"},
+	{"x448_*", "the secrets of x448_test.json again, in formats that jot does not read for X448"},
 }
