@@ -84,3 +84,33 @@ func TestAllocationsPublicKey(t *testing.T) {
 		}
 	})
 }
+
+func TestAllocationsNested(t *testing.T) {
+	key := secretKey(t)
+	to := Recipient{Key: sharedKey(t)}
+	sign := func() string {
+		raw, err := SignEncrypted(ctx, key, to, Header{}, registered7, someOrder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	raw := sign()
+	p := policy()
+	p.Decryption = &Decryption{Keys: jwk.DecryptionSet{sharedKey(t)}}
+	v := verifier[order](t, jwk.Set{key}, p)
+	p.CacheSize = 16
+	cached := verifier[order](t, jwk.Set{key}, p)
+	// The header twice, the layer, and what is decrypted come on top of a signed token's.
+	ceiling(t, "verify", 15, func() {
+		if _, err := v.Verify(ctx, raw); err != nil {
+			t.Fatal(err)
+		}
+	})
+	ceiling(t, "verify from the cache", 2, func() {
+		if _, err := cached.Verify(ctx, raw); err != nil {
+			t.Fatal(err)
+		}
+	})
+	ceiling(t, "sign", 9, func() { sign() })
+}

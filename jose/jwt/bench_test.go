@@ -139,3 +139,27 @@ func BenchmarkVerifyParallel(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkNested(b *testing.B) {
+	key := secretKey(b)
+	to := Recipient{Key: sharedKey(b)}
+	raw, err := SignEncrypted(ctx, key, to, Header{}, registered7, someOrder)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := policy()
+	p.Decryption = &Decryption{Keys: jwk.DecryptionSet{sharedKey(b)}}
+	v := verifier[order](b, jwk.Set{key}, p)
+	b.Run("verify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = v.Verify(ctx, raw)
+		}
+	})
+	b.Run("sign", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = SignEncrypted(ctx, key, to, Header{}, registered7, someOrder)
+		}
+	})
+}

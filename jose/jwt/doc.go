@@ -18,6 +18,12 @@
 // were received, the claims, the policy. Nothing of the payload is decoded before
 // the signature has verified; [Policy.Selector] is the one exception.
 //
+// [SignEncrypted] makes a token that only its recipient can read: signed, then
+// encrypted. With [Policy.Decryption] a Verifier reads such tokens, and no others: the
+// layers of encryption come off first, each after its own header was judged, and the
+// signed token inside is held to all that is said above. That a token could be decrypted
+// proves nothing of its sender.
+//
 // A refused token is a [*RejectError] that lists every refusal. To tolerate one
 // kind of refusal, ask [RejectError.Only]: a token that is expired and for another
 // audience is not "only expired".
@@ -26,7 +32,8 @@
 //
 // A token has at most 64 KiB ([Policy.MaxSize]), 32 levels ([Policy.MaxDepth]) and
 // 4,000 members and elements ([Policy.MaxMembers]) unless the policy says otherwise;
-// a number has at most 64 characters.
+// a number has at most 64 characters. One encryption is around a signed token, and up to
+// four with [Decryption.MaxNesting]; what was compressed counts at its full size.
 //
 // # Promises
 //

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jws"
 	"github.com/jotsuite/jot/jose/jwt"
@@ -257,4 +258,54 @@ func ExampleNumericDate() {
 	// Output:
 	// 2026-01-01 12:00:00.5 +0000 UTC
 	// 1767268800.5
+}
+
+// A token that only one reader can read: signed by the shop, then encrypted for the API. The header
+// shows whose it is to those who route it.
+func ExampleSignEncrypted() {
+	key := newKey()
+	api := must(jwk.GenerateDecryptionKey(jwa.ECDH_ES, "X25519"))
+	raw := must(jwt.SignEncrypted(ctx, key, jwt.Recipient{
+		Key:        api.Public(),
+		Encryption: jwa.A256GCM,
+		Header:     jwe.Header{Type: "order+jwt"},
+		Replicate:  []string{"iss"},
+	}, jwt.Header{Type: "order+jwt"}, jwt.Registered{
+		Issuer: "https://shop.example", Audience: jwt.Audience{"https://api.example"}, Expiry: now.Add(time.Hour),
+	}, Order{Number: 7}))
+
+	p := jwt.Policy{
+		Issuers:   []string{"https://shop.example"},
+		Audiences: []string{"https://api.example"},
+		Type:      "order+jwt",
+		Clock:     func() time.Time { return now },
+		Decryption: &jwt.Decryption{
+			Keys:        jwk.DecryptionSet{api},
+			Algorithms:  []jwa.Algorithm{jwa.ECDH_ES},
+			Encryptions: []jwa.Encryption{jwa.A256GCM},
+			MaxNesting:  2,
+		},
+	}
+	v := must(jwt.NewVerifier[Order](jwk.Set{key.Public()}, p))
+	t := must(v.Verify(ctx, raw))
+	fmt.Println(t.Claims.Number, t.Key.Algorithm())
+	for _, l := range t.Layers() {
+		fmt.Println(l.Header.Algorithm, l.Header.Encryption, l.Header.ContentType, string(l.Header.Extra["iss"]), l.Key == jwk.Decrypter(api))
+	}
+
+	// What decrypts is not thereby from anyone: alone, each half is refused.
+	signed := must(jwt.Sign(ctx, key, jwt.Header{Type: "order+jwt"}, t.Registered, t.Claims))
+	_, err := v.Verify(ctx, signed)
+	fmt.Println(err)
+	p.Decryption = nil
+	_, err = must(jwt.NewVerifier[Order](jwk.Set{key.Public()}, p)).Verify(ctx, raw)
+	fmt.Println(err)
+	_, err = v.Verify(ctx, raw[:len(raw)-4]+"AAAA")
+	fmt.Println(errors.Is(err, jwt.ErrDecrypt), err)
+	// Output:
+	// 7 ES256
+	// ECDH-ES A256GCM JWT "https://shop.example" true
+	// token refused: token.signed: the token is malformed: it is signed and not encrypted, and the policy has Decryption
+	// token refused: token.encrypted: the token is malformed: it is encrypted, and the policy has no Decryption
+	// true token refused: dec.failed: it cannot be decrypted
 }

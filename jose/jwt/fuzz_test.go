@@ -112,3 +112,67 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
+
+// A nested token that is accepted says cty JWT, has a signed token in it that is accepted alone, and
+// shows no other claims than that.
+func FuzzNested(f *testing.F) {
+	key := secretKey(f)
+	p := policy()
+	alone := verifier[map[string]any](f, jwk.Set{key}, p)
+	p.Decryption = &Decryption{Keys: jwk.DecryptionSet{sharedKey(f)}, MaxNesting: 3}
+	v := verifier[map[string]any](f, jwk.Set{key}, p)
+	p.CacheSize = 64
+	cached := verifier[map[string]any](f, jwk.Set{key}, p)
+	usual := forge(plain, good)
+	for _, tail := range []string{"", "=", ".", "A"} {
+		f.Add(outerPlain, usual, tail)
+	}
+	for _, header := range []string{
+		`{"alg":"dir","enc":"A256GCM"}`, `{"alg":"dir","enc":"A256GCM","cty":"jwt","iss":"https://as.example","aud":["https://api.example"]}`,
+		`{"alg":"dir","enc":"A256GCM","cty":"JWT","zip":"DEF"}`, `{"alg":"dir","enc":"A256GCM","cty":"JWT","sub":"b"}`, `{"alg":"none","enc":"A256GCM"}`, `{}`,
+		`{"alg":"dir","enc":"A256GCM","cty":"JWT","typ":"at+jwt"}`, `{"alg":"dir","enc":"A256GCM","cty":"JWT","cty":"JWT"}`,
+	} {
+		f.Add(header, usual, "")
+	}
+	for _, inner := range []string{"", good, encode(`{"alg":"none"}`) + "." + encode(good) + ".", spoil(usual), wrap(outerPlain, usual), layersOf(2, usual)} {
+		f.Add(outerPlain, inner, "")
+	}
+	f.Fuzz(func(t *testing.T, header, inner, tail string) {
+		raw := wrap(header, inner) + tail
+		tok, err := v.Verify(ctx, raw)
+		again, errAgain := cached.Verify(ctx, raw)
+		if (err == nil) != (errAgain == nil) {
+			t.Fatalf("%v without a cache, %v with one", err, errAgain)
+		}
+		if err != nil {
+			if _, ok := err.(*RejectError); !ok || tok != nil {
+				t.Fatalf("%T %v", err, tok)
+			}
+			return
+		}
+		if tail != "" {
+			t.Fatalf("accepted with %q behind it", tail)
+		}
+		layers := tok.Layers()
+		if len(layers) == 0 || len(layers) > 2 || !reflect.DeepEqual(layers, again.Layers()) {
+			t.Fatalf("layers %+v", layers)
+		}
+		for _, l := range layers {
+			if !strings.EqualFold(strings.TrimPrefix(strings.ToLower(l.Header.ContentType), "application/"), "jwt") {
+				t.Fatalf("cty %q", l.Header.ContentType)
+			}
+			for name, want := range map[string]string{"iss": tok.Issuer, "sub": tok.Subject, "jti": tok.ID} {
+				var got string
+				if raw, ok := l.Header.Extra[name]; ok && (json.Unmarshal(raw, &got) != nil || got != want) {
+					t.Fatalf("%s is %s, and %q is signed", name, raw, want)
+				}
+			}
+		}
+		if len(layers) == 1 && !layers[0].Header.Compressed {
+			bare, err := alone.Verify(ctx, inner)
+			if err != nil || !reflect.DeepEqual(bare.Claims, tok.Claims) || !reflect.DeepEqual(bare.Registered, tok.Registered) {
+				t.Fatalf("what is inside: %v, %+v", err, bare)
+			}
+		}
+	})
+}

@@ -294,9 +294,16 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 			return false
 		}
 	}
+	if v.policy.Decryption == nil {
+		return true
+	}
+	source := v.policy.Decryption.Keys
+	if _, static := source.(jwk.DecryptionSet); static {
+		return true
+	}
 	for _, l := range e.head.layers {
 		h := l.header()
-		keys, _ := v.policy.Decryption.Keys.DecryptionKeys(ctx, jwk.Query{Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256})
+		keys, _ := source.DecryptionKeys(ctx, jwk.Query{Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256})
 		if !slices.Contains(keys, l.key) {
 			return false
 		}
