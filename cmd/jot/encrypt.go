@@ -29,11 +29,11 @@ type encryptionFlags struct {
 }
 
 // withPassword reports whether a password takes the place of the key.
-func (c *encryptionFlags) withPassword(key string) (bool, error) {
+func (c *encryptionFlags) withPassword(key, hint string) (bool, error) {
 	// Beside a key, the flags say what opens it.
 	password := c.Password || key == "" && c.given()
 	if password == (key != "") {
-		return false, fail(exitUsage, "make a key with: jot key new ECDH-ES -o key.json", "give one of --key and --password")
+		return false, fail(exitUsage, hint, "give one of --key and --password")
 	}
 	return password, nil
 }
@@ -66,7 +66,7 @@ func (c *encryptCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	password, err := c.withPassword(c.Key)
+	password, err := c.withPassword(c.Key, "make a key with: jot key new ECDH-ES -o key.json")
 	if err != nil {
 		return err
 	}
@@ -320,7 +320,7 @@ func (c *decryptCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	password, err := c.withPassword(c.Key)
+	password, err := c.withPassword(c.Key, "jot inspect shows how the token is encrypted, and to which key")
 	if err != nil {
 		return err
 	}

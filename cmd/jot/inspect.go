@@ -21,7 +21,7 @@ type inspectCmd struct {
 func (*inspectCmd) Help() string {
 	return `Tokens are found in any text: a header, a URL, a log, a page that wraps its lines. Nothing is checked and no key of a token is trusted.
 
-With --json each token is one line: verified (always false), kind, form, line, column, header, claims, token (the token itself, unwrapped, for jot verify), and where they exist payload (base64url, when it is not JSON), signatures, issuer_jwt, disclosures, key_binding, encryption and problems. A key that a token carries can be taken out with that and judged by you: jot inspect --json - | jq .header.jwk`
+With --json each token is one line: verified (always false), kind, form, line, column, header, claims, token (the token itself, unwrapped, for jot verify), and where they exist payload (base64url, when it is not JSON), signatures, issuer_jwt, disclosures, key_binding, encryption (recipients, the headers of each, sizes) and problems. A key that a token carries can be taken out with that and judged by you: jot inspect --json - | jq .header.jwk`
 }
 
 // view is what inspect shows of one token.
@@ -58,9 +58,14 @@ type disclosure struct {
 	Salt  string          `json:"salt,omitempty"`
 }
 
+// encryption is what can be seen of an encrypted token from outside.
 type encryption struct {
-	Recipients int `json:"recipients"`
-	Ciphertext int `json:"ciphertext_bytes"`
+	Recipients   int               `json:"recipients"`
+	Ciphertext   int               `json:"ciphertext_bytes"`
+	EncryptedKey int               `json:"encrypted_key_bytes,omitempty"` // of the first recipient
+	AAD          int               `json:"aad_bytes,omitempty"`
+	Unprotected  json.RawMessage   `json:"unprotected,omitempty"`
+	Headers      []json.RawMessage `json:"headers,omitempty"` // of the recipients; null where one has none
 }
 
 type problem struct {
@@ -129,8 +134,22 @@ func look(t *unverified.Token) *view {
 	if t.Nested != nil {
 		v.Nested = look(t.Nested)
 	}
-	if t.Encryption != nil {
-		v.Encryption = &encryption{max(1, len(t.Encryption.Recipients)), t.Encryption.Ciphertext}
+	if e := t.Encryption; e != nil {
+		v.Encryption = &encryption{
+			Recipients: max(1, len(e.Recipients)), Ciphertext: e.Ciphertext,
+			AAD: e.AdditionalData, Unprotected: e.Unprotected,
+		}
+		headers := false
+		for i, r := range e.Recipients {
+			if i == 0 {
+				v.Encryption.EncryptedKey = r.EncryptedKey
+			}
+			headers = headers || r.Header != nil
+			v.Encryption.Headers = append(v.Encryption.Headers, r.Header)
+		}
+		if !headers {
+			v.Encryption.Headers = nil
+		}
 	}
 	for _, p := range t.Problems {
 		v.Problems = append(v.Problems, problem(p))
@@ -163,6 +182,17 @@ func (v *view) write(b *strings.Builder, t *terminal, now time.Time, indent stri
 		}
 		if s.Header != nil {
 			block("  header", s.Header)
+		}
+	}
+	if e := v.Encryption; e != nil {
+		if e.Unprotected != nil {
+			block("unprotected", e.Unprotected)
+		}
+		for i, h := range e.Headers {
+			row("recipient", fmt.Sprintf("%d of %d", i+1, len(e.Headers)))
+			if h != nil {
+				block("  header", h)
+			}
 		}
 	}
 	switch {

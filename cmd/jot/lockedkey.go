@@ -52,7 +52,7 @@ func locked(data []byte, name string) (*lockedFile, error) {
 			return nil, nil
 		case block.Headers["DEK-Info"] != "":
 			// That encryption has one round of MD5 and no check: it is no protection.
-			return nil, fail(exitUnreadable, "write it anew with: openssl pkcs8 -topk8 -in FILE -out NEW", "%s is encrypted in the old way of OpenSSL [key.unsupported]", label(name))
+			return nil, fail(exitNoKey, "write it anew with: openssl pkcs8 -topk8 -in FILE -out NEW", "%s is encrypted in the old way of OpenSSL [key.unsupported]", label(name))
 		case block.Type != "ENCRYPTED PRIVATE KEY":
 			return nil, nil
 		case len(bytes.TrimSpace(rest)) > 0:
@@ -187,7 +187,7 @@ func readPKCS8(der []byte) *encryptedPrivateKeyInfo {
 // wrong and bounds no rounds, and it is short.
 func (info *encryptedPrivateKeyInfo) open(name string, password []byte) ([]byte, error) {
 	malformed := fail(exitUnreadable, "", "the encrypted key in %s is malformed [key.invalid]", label(name))
-	other := fail(exitUnreadable, "write it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW", "%s is encrypted in a way that is not known here [key.unsupported]", label(name))
+	other := fail(exitNoKey, "write it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW", "%s is encrypted in a way that is not known here [key.unsupported]", label(name))
 	if !info.Algorithm.Algorithm.Equal(oidPBES2) {
 		return nil, other
 	}
