@@ -167,7 +167,7 @@ func (s *DirStore) Load(ctx context.Context) ([]byte, string, error) {
 // readState returns the state and its version, which is its hash: two equal states are
 // one, whoever saved them.
 func readState(root *os.Root) ([]byte, string, error) {
-	data, err := readFile(root, stateFile, maxState, private)
+	data, err := readFile(root, stateFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "", nil
@@ -178,8 +178,8 @@ func readState(root *os.Root) ([]byte, string, error) {
 	return data, hex.EncodeToString(sum[:]), nil
 }
 
-// readFile reads a regular file, which is no link, and passes its check.
-func readFile(root *os.Root, name string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
+// readFile reads a regular file, which is no link and which others have no access to.
+func readFile(root *os.Root, name string) ([]byte, error) {
 	// Before it is opened, because opening a pipe waits for its writer.
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -196,10 +196,14 @@ func readFile(root *os.Root, name string, limit int64, check func(fs.FileInfo) e
 	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
-	if err := check(info); err != nil {
+	if err := private(info); err != nil {
 		return nil, err
 	}
-	return readLimited(f, limit)
+	data, err := readLimited(f, maxState)
+	if err != nil {
+		return nil, errState.Wrap(err)
+	}
+	return data, nil
 }
 
 func readLimited(f *os.File, limit int64) ([]byte, error) {
@@ -208,7 +212,7 @@ func readLimited(f *os.File, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, errState.With(fmt.Sprintf("%s is larger than %d bytes", f.Name(), limit))
+		return nil, errTooMany.With(fmt.Sprintf("more than %d bytes", limit))
 	}
 	return data, nil
 }
