@@ -117,3 +117,58 @@ func BenchmarkSplit(b *testing.B) {
 		_, _, _, _ = Split(token, 0)
 	}
 }
+
+func TestSplit5(t *testing.T) {
+	for _, c := range []struct {
+		token string
+		parts [5]string
+	}{
+		{"a.b.c.d.e", [5]string{"a", "b", "c", "d", "e"}},
+		{"aZ09-_....", [5]string{"aZ09-_", "", "", "", ""}},
+		{"a.+.=.\n. ", [5]string{"a", "+", "=", "\n", " "}}, // left to the decoder
+	} {
+		parts, err := Split5(c.token, 0)
+		if err != nil || parts != c.parts {
+			t.Errorf("%q: %q %v", c.token, parts, err)
+		}
+	}
+	for token, want := range map[string]string{
+		"":             "five parts",
+		"a":            "five parts",
+		"a.b":          "five parts",
+		"a.b.c":        "signed",
+		"a.b.c.d":      "five parts",
+		"a.b.c.d.e.":   "five parts",
+		"a.b.c.d.e.f":  "five parts",
+		".b.c.d.e":     "header is empty",
+		"....":         "header is empty",
+		"a+.b.c.d.e":   "outside A-Z",
+		" a.b.c.d.e":   "outside A-Z",
+		"a=.b.c.d.e.f": "five parts",
+	} {
+		if _, err := Split5(token, 0); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+	if _, err := Split5("a.b.c.d.e", 9); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct {
+		token string
+		max   int
+	}{{"a.b.c.d.e", 8}, {"a.b.c.d." + strings.Repeat("e", MaxSize-7), 0}} {
+		if _, err := Split5(c.token, c.max); fault.CodeOf(err) != "token.too_large" {
+			t.Errorf("%d bytes: %v", len(c.token), err)
+		}
+	}
+}
+
+func TestRefine(t *testing.T) {
+	cause := fault.New("token.encoding", "", "not canonical")
+	if err := Refine("AB+", cause); fault.CodeOf(err) != "token.malformed" || !errors.Is(err, ErrMalformed) {
+		t.Error(err)
+	}
+	if err := Refine("AB", cause); fault.CodeOf(err) != "token.encoding" || !errors.Is(err, ErrMalformed) {
+		t.Error(err)
+	}
+}

@@ -69,7 +69,7 @@ func decode(keys []string, iv, ciphertext, tag string) (*sealed, error) {
 
 // recipient is one recipient of a message.
 type recipient struct {
-	joined       Header // of all that concern it
+	joined       *Header // of all that concern it
 	encryptedKey []byte
 }
 
@@ -83,10 +83,11 @@ type attempt struct {
 // as much (draft-ietf-oauth-rfc8725bis, Section 3.13).
 const maxIterations = 1_200_000
 
-// decrypt tries the keys that fit the recipients until one decrypts.
-func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipients []recipient, o Options) (*Message, error) {
+// decrypt tries the keys that fit the recipients until one decrypts, and says in m
+// which, and what.
+func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipients []recipient, o Options, m *Message) error {
 	if keys == nil {
-		return nil, errNoKey.With("there is no source of keys")
+		return errNoKey.With("there is no source of keys")
 	}
 	var (
 		attempts   []attempt
@@ -94,7 +95,7 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 		iterations int
 	)
 	for i := range recipients {
-		h := &recipients[i].joined
+		h := recipients[i].joined
 		found, err := header.Candidates(h.Algorithm, o.Algorithms, func() ([]jwk.Decrypter, error) {
 			return keys.DecryptionKeys(ctx, jwk.Query{Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256})
 		})
@@ -104,18 +105,18 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 		if err != nil {
 			// A source that fails has not said that there is no key.
 			if fault.CodeOf(err) == "" {
-				return nil, err
+				return err
 			}
 			refusals = append(refusals, of(i, len(recipients), err))
 			continue
 		}
 		for _, k := range found {
 			if len(recipients) > 1 && single(k.Algorithm()) {
-				return nil, errHeader.Wrap(errDirect)
+				return errHeader.Wrap(errDirect)
 			}
 			if k.Algorithm().Family() == "PBES2" {
 				if iterations > 0 && iterations+h.Count > maxIterations {
-					return nil, errTooLarge.With("its passwords cost more than the limit")
+					return errTooLarge.With("its passwords cost more than the limit")
 				}
 				iterations += max(h.Count, 1)
 			}
@@ -129,27 +130,28 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 		if err == nil {
 			if r.joined.Compressed {
 				if plaintext, err = inflate(plaintext, o); err != nil {
-					return nil, err
+					return err
 				}
 			}
-			return &Message{Plaintext: plaintext, Key: a.key, Recipient: a.recipient}, nil
+			m.Plaintext, m.Key, m.Recipient = plaintext, a.key, a.recipient
+			return nil
 		}
 		switch {
 		case errors.Is(err, ErrDecrypt):
 			failed = true
 		case fault.CodeOf(err) == "":
-			return nil, err
+			return err
 		default:
-			refusals = append(refusals, of(a.recipient, len(recipients), sort(err)))
+			refusals = append(refusals, of(a.recipient, len(recipients), refusal(err)))
 		}
 	}
 	if failed {
-		return nil, ErrDecrypt
+		return ErrDecrypt
 	}
 	if len(refusals) == 1 {
-		return nil, refusals[0]
+		return refusals[0]
 	}
-	return nil, errors.Join(refusals...)
+	return errors.Join(refusals...)
 }
 
 // single reports whether an algorithm gives the content encryption key itself, or
@@ -164,8 +166,8 @@ func of(i, n int, err error) error {
 	return fmt.Errorf("recipient %d: %w", i+1, err)
 }
 
-// sort makes the refusal of a key one of the token.
-func sort(err error) error {
+// refusal makes the refusal of a key one of the token.
+func refusal(err error) error {
 	switch code := fault.CodeOf(err); {
 	case strings.HasPrefix(code, "key."):
 		return errNoKey.Wrap(err)
@@ -200,7 +202,7 @@ func (s *sealed) open(ctx context.Context, key jwk.Decrypter, r *recipient, last
 	if k, ok := key.(*jwk.DecryptionKey); ok && k.Algorithm().Integrated() {
 		return k.Open(ctx, r.encryptedKey, s.aad, s.all)
 	}
-	h := &r.joined
+	h := r.joined
 	enc, _ := jwa.LookupEncryption(h.Encryption) // it has been checked
 	cek, err := key.DecryptKey(ctx, &jwk.Wrapping{
 		Encryption: enc, EncryptedKey: r.encryptedKey, EphemeralKey: h.EphemeralKey,

@@ -88,58 +88,65 @@ func (m *members) binary(h *Header) [6]struct {
 // whose crit lists nothing that o.Critical does not. It decrypts nothing. Of o it uses
 // Critical and MaxHeader.
 func ParseHeader(encoded string, o Options) (Header, error) {
+	var h Header
+	if err := h.decode(encoded, o); err != nil {
+		return Header{}, err
+	}
+	return h, nil
+}
+
+func (h *Header) decode(encoded string, o Options) error {
 	raw, err := header.Decode(encoded, o.maxHeader())
 	if err != nil {
-		return Header{}, err
+		return err
 	}
-	h, err := parse(raw, o)
-	if err != nil {
-		return Header{}, err
+	if err := h.parse(raw, o); err != nil {
+		return err
 	}
-	return h, h.check()
+	return h.check()
 }
 
 // parse reads the JSON of a header, or of a part of one; what must be there is for
 // check.
-func parse(raw []byte, o Options) (h Header, err error) {
+func (h *Header) parse(raw []byte, o Options) (err error) {
 	var m members
 	if err := strictjson.Unmarshal(raw, &m, header.Limits(raw)); err != nil {
-		return Header{}, errHeader.Wrap(err)
+		return errHeader.Wrap(err)
 	}
-	h = Header{
+	*h = Header{
 		Algorithm: m.Algorithm, Encryption: m.Encryption, KeyID: m.KeyID, Type: m.Type, ContentType: m.ContentType,
 		X5T256: m.X5T256, JKU: m.JKU, X5U: m.X5U, Count: m.Count, Extra: m.Extra,
 	}
 	if m.Zip != nil {
 		var zip string // and not null, which others may take for absent
 		if err := strictjson.Unmarshal(m.Zip, &zip, header.Limits(m.Zip)); err != nil {
-			return Header{}, errHeader.Wrap(err)
+			return errHeader.Wrap(err)
 		}
 		// RFC 7516, Section 4.1.3.
 		if zip != "DEF" {
-			return Header{}, errHeader.Wrap(errZip)
+			return errHeader.Wrap(errZip)
 		}
 		h.Compressed = true
 	}
 	if h.JWK, err = m.Key(); err != nil {
-		return Header{}, err
+		return err
 	}
 	if h.EphemeralKey, err = header.PublicKey(m.EphemeralKey); err != nil {
-		return Header{}, err
+		return err
 	}
 	if h.X5C, err = m.Certificates(); err != nil {
-		return Header{}, err
+		return err
 	}
-	for _, b := range m.binary(&h) {
+	for _, b := range m.binary(h) {
 		if *b.text == "" {
 			continue
 		}
 		if *b.bytes, err = b64url.DecodeString(*b.text); err != nil {
-			return Header{}, errHeader.Wrap(err)
+			return errHeader.Wrap(err)
 		}
 	}
 	h.Critical, err = m.CriticalNames(h.has, func(name string) bool { return slices.Contains(o.Critical, name) })
-	return h, err
+	return err
 }
 
 // has reports whether the header has an extension.

@@ -208,9 +208,9 @@ func DecryptJSON(ctx context.Context, keys jwk.DecryptionSource, data []byte, o 
 	}
 	recipients := make([]recipient, len(d.parts))
 	texts := make([]string, len(d.parts)+1)
-	for i, p := range d.parts {
-		recipients[i].joined = p.joined
-		texts[i] = p.encryptedKey
+	for i := range d.parts {
+		recipients[i].joined = &d.parts[i].joined
+		texts[i] = d.parts[i].encryptedKey
 	}
 	texts[len(d.parts)] = d.aad
 	s, err := decode(texts, d.iv, d.ciphertext, d.tag)
@@ -221,16 +221,15 @@ func DecryptJSON(ctx context.Context, keys jwk.DecryptionSource, data []byte, o 
 		recipients[i].encryptedKey = s.keys[i]
 	}
 	s.aad = authenticated(d.protected, d.aad)
-	m, err := s.decrypt(ctx, keys, recipients, o)
-	if err != nil {
+	m := &Message{Header: d.header}
+	if err := s.decrypt(ctx, keys, recipients, o, m); err != nil {
 		return nil, err
 	}
-	m.Header = d.header
 	if d.aad != "" {
 		m.AAD = s.keys[len(d.parts)]
 	}
 	// It has been read before, together with the protected one.
-	m.Unprotected, _ = parse(join(d.unprotected, d.parts[m.Recipient].header), o)
+	_ = m.Unprotected.parse(join(d.unprotected, d.parts[m.Recipient].header), o)
 	return m, nil
 }
 
@@ -368,7 +367,7 @@ func (d *received) readHeaders(o Options) error {
 		if protected, err = header.Decode(d.protected, o.maxHeader()); err != nil {
 			return err
 		}
-		if d.header, err = parse(protected, o); err != nil {
+		if err = d.header.parse(protected, o); err != nil {
 			return err
 		}
 	}
@@ -388,7 +387,7 @@ func (d *received) readHeaders(o Options) error {
 				return err
 			}
 		}
-		if p.joined, err = parse(join(protected, d.unprotected, p.header), o); err != nil {
+		if err := p.joined.parse(join(protected, d.unprotected, p.header), o); err != nil {
 			return err
 		}
 		if err := p.joined.check(); err != nil {

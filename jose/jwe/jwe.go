@@ -245,15 +245,13 @@ func Decrypt(ctx context.Context, keys jwk.DecryptionSource, token string, o Opt
 	if err != nil {
 		return nil, err
 	}
-	h, err := ParseHeader(parts[0], o)
-	if err != nil {
+	m := new(Message)
+	if err := m.Header.decode(parts[0], o); err != nil {
 		return nil, err
 	}
 	s.aad = alias.Bytes(parts[0])
-	m, err := s.decrypt(ctx, keys, []recipient{{joined: h, encryptedKey: s.keys[0]}}, o)
-	if err != nil {
+	if err := s.decrypt(ctx, keys, []recipient{{&m.Header, s.keys[0]}}, o, m); err != nil {
 		return nil, err
 	}
-	m.Header = h
 	return m, nil
 }

@@ -126,7 +126,7 @@ func TestEveryCombination(t *testing.T) {
 func TestLengths(t *testing.T) {
 	for _, enc := range encryptions {
 		key := must(jwk.GenerateSharedKey(jwa.Dir, enc))(t)
-		for n := range 2000 {
+		for n := range 300 {
 			plaintext := bytes.Repeat([]byte{byte(n)}, n*n%4099)
 			m, err := jwe.Decrypt(ctx, jwk.DecryptionSet{key}, must(jwe.Encrypt(ctx, key, enc, jwe.Header{}, plaintext))(t), jwe.Options{})
 			if err != nil || !bytes.Equal(m.Plaintext, plaintext) {
@@ -135,9 +135,6 @@ func TestLengths(t *testing.T) {
 			// Nobody who appends to it changes what is behind it.
 			if cap(m.Plaintext) != len(m.Plaintext) {
 				t.Fatal("the plaintext has room behind it")
-			}
-			if raceEnabled {
-				n += 10
 			}
 		}
 	}
