@@ -266,8 +266,9 @@ func (k *DecryptionKey) exchange(ctx context.Context, raw []byte, peer *ecdh.Pub
 	case err != nil && k.opaque:
 		return nil, err
 	// Whether the secret is zero follows from the public key alone (RFC 8037, Section
-	// 3.2), so that it may be told.
-	case err != nil, allZero(z):
+	// 3.2), so that it may be told. On the curves of NIST, zero is a coordinate like
+	// others.
+	case err != nil, k.public.kty == "OKP" && allZero(z):
 		return nil, errWrapping.With("the ephemeral key has a small order")
 	// RFC 7518, Section 6.2.1.2: a coordinate has the length of the curve.
 	case peer != nil && len(z) != size:
