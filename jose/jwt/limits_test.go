@@ -72,18 +72,23 @@ func TestLimits(t *testing.T) {
 					"map":    func() error { _, err := v[i].Verify(ctx, tc.token); return err },
 					"struct": func() error { _, err := s[i].Verify(ctx, tc.token); return err },
 				} {
+					want := want
+					// A Go map for each of the smallest objects costs more than they may.
+					if claims == "map" && tc.name == "5,000 objects" && i == 1 {
+						want = "json.limit"
+					}
 					var err error
 					n := allocated(func() { err = verify() })
 					if got := codes(t, err)[0]; got != want {
 						t.Errorf("%s: %s, want %s", claims, got, want)
 					}
 					budget := uint64(1 << 20)
-					// A Go map for each of the smallest objects is what map[string]any asks for.
-					if claims == "map" && tc.name == "5,000 objects" {
-						continue
-					}
 					if i == 1 {
 						budget = uint64(20*len(tc.token)) + 1<<16
+					}
+					// It is read again to find the claim that is at fault.
+					if want == "json.limit" && i == 1 {
+						budget = 2 * (budget + 1<<20)
 					}
 					if n > budget {
 						t.Errorf("%s: %d bytes allocated for %d, at most %d", claims, n, len(tc.token), budget)
