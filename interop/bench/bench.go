@@ -4,7 +4,7 @@
 // To verify is: the signature, that exp is ahead, that iss and aud are those
 // expected, and the claims in a struct [Order]. To sign is: from that struct to a
 // compact token. Where a library cannot decode into a struct, it reads the same
-// members one by one. Each library is set up the way its documentation has it for
+// members one by one. To encrypt and to decrypt is as [Encryptions] says. Each library is set up the way its documentation has it for
 // a program that verifies many tokens: whatever can be made once is.
 package bench
 
@@ -521,6 +521,9 @@ func All() []Op {
 		ops = append(ops, Signatures(alg)...)
 	}
 	ops = append(ops, Sets()...)
+	for _, e := range Encryptions() {
+		ops = append(ops, e.Operations()...)
+	}
 	for _, alg := range Algorithms {
 		ops = append(ops, CacheHits(alg)...)
 	}

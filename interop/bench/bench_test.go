@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -19,13 +20,8 @@ func TestSameWork(t *testing.T) {
 			edit(&r)
 			return must(jwt.Sign(context.Background(), m.jot, jwt.Header{Type: "JWT"}, r, theOrder))
 		}
-		dot := strings.LastIndexByte(good, '.') + 5
-		flipped := byte('A')
-		if good[dot] == 'A' {
-			flipped = 'B'
-		}
 		bad := map[string]string{
-			"signature": good[:dot] + string(flipped) + good[dot+1:],
+			"signature": flip(good, 2),
 			"exp":       sign(func(r *jwt.Registered) { r.Expiry = r.IssuedAt.Add(-time.Hour) }),
 			"iss":       sign(func(r *jwt.Registered) { r.Issuer = "https://other.example.com" }),
 			"aud":       sign(func(r *jwt.Registered) { r.Audience = jwt.Audience{"https://other.example.com"} }),
@@ -56,11 +52,59 @@ func TestSameWork(t *testing.T) {
 			}
 		}
 	}
+	for _, e := range Encryptions() {
+		if e.size < large { // with the race detector a large one takes its time
+			sameEncryption(t, e)
+		}
+	}
 	for _, op := range All() {
 		if err := op.Run(); err != nil {
 			t.Errorf("%s %s: %v", op.Name, op.Library, err)
 		}
 	}
+}
+
+// sameEncryption shows that each library reads what the others write, and refuses the
+// token where a part is changed.
+func sameEncryption(t *testing.T, e *Encryption) {
+	plaintext := e.Plaintext()
+	for _, from := range e.Crypters() {
+		token, err := from.Encrypt(plaintext)
+		if err != nil {
+			t.Errorf("%s %s: %v", from.Library, e.Name, err)
+			continue
+		}
+		bad := map[string]string{}
+		for i, part := range strings.Split(token, ".") {
+			if part != "" && i > 0 {
+				bad[[]string{1: "encrypted key", "initialization vector", "ciphertext", "tag"}[i]] = flip(token, i)
+			}
+		}
+		for _, to := range e.Crypters() {
+			if got, err := to.Decrypt(token); err != nil || !bytes.Equal(got, plaintext) {
+				t.Errorf("%s of %s, decrypted by %s: %d bytes, %v", e.Name, from.Library, to.Library, len(got), err)
+			}
+			if from.Library != "jot" {
+				continue
+			}
+			for part, token := range bad {
+				if _, err := to.Decrypt(token); err == nil {
+					t.Errorf("%s %s does not check the %s", to.Library, e.Name, part)
+				}
+			}
+		}
+	}
+}
+
+// flip changes a bit in the fifth character of a part.
+func flip(token string, part int) string {
+	parts := strings.Split(token, ".")
+	c := byte('A')
+	if parts[part][4] == c {
+		c = 'B'
+	}
+	parts[part] = parts[part][:4] + string(c) + parts[part][5:]
+	return strings.Join(parts, ".")
 }
 
 func Benchmark(b *testing.B) {

@@ -201,6 +201,9 @@ func human(nanos float64) string {
 	case nanos < 100_000:
 		return fmt.Sprintf("%.2f µs", nanos/1000)
 	}
+	if nanos >= 10_000_000 {
+		return fmt.Sprintf("%.1f ms", nanos/1_000_000)
+	}
 	return fmt.Sprintf("%.0f µs", nanos/1000)
 }
 
