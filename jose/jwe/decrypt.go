@@ -148,9 +148,6 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 	if failed {
 		return ErrDecrypt
 	}
-	if len(refusals) == 1 {
-		return refusals[0]
-	}
 	return errors.Join(refusals...)
 }
 
@@ -216,14 +213,11 @@ func (s *sealed) open(ctx context.Context, key jwk.Decrypter, r *recipient, last
 		cek = make([]byte, enc.KeySize())
 		_, _ = rand.Read(cek) // which never fails
 	}
-	var dst, plaintext []byte
+	var dst []byte
 	if last {
 		dst = s.all[:0]
 	}
-	c, err := cipherOf(key, enc, cek)
-	if err == nil {
-		plaintext, err = c.Open(dst, nil, s.all, s.aad)
-	}
+	plaintext, err := cipherOf(key, enc, cek).Open(dst, nil, s.all, s.aad)
 	if err != nil {
 		return nil, ErrDecrypt
 	}

@@ -138,9 +138,6 @@ func (h *Header) parse(raw []byte, o Options) (err error) {
 		return err
 	}
 	for _, b := range m.binary(h) {
-		if *b.text == "" {
-			continue
-		}
 		if *b.bytes, err = b64url.DecodeString(*b.text); err != nil {
 			return errHeader.Wrap(err)
 		}

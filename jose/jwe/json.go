@@ -63,16 +63,15 @@ func EncryptJSON(ctx context.Context, enc jwa.Encryption, h, unprotected Header,
 	if d.Unprotected, err = objectOf(unprotected); err != nil {
 		return nil, err
 	}
-	if err := d.seal(c, recipients[0].Key, plaintext); err != nil {
-		return nil, err
+	var out []byte
+	if err = d.seal(c, recipients[0].Key, plaintext); err == nil {
+		out, err = d.encode()
 	}
-	out, err := d.encode()
+	if err == nil {
+		// What breaks a rule of the headers is refused here, and not by whom it is sent to.
+		_, err = readDocument(out, Options{Critical: h.Critical, MaxSize: len(out), MaxHeader: len(out), MaxRecipients: len(recipients)})
+	}
 	if err != nil {
-		return nil, err
-	}
-	// What breaks a rule of the headers is refused here, and not by whom it is sent to.
-	own := Options{Critical: h.Critical, MaxSize: len(out), MaxHeader: len(out), MaxRecipients: len(recipients)}
-	if _, err := readDocument(out, own); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -186,20 +186,21 @@ func wrap(ctx context.Context, key jwk.Encrypter, enc jwa.Encryption, c *content
 	if c == nil {
 		c = &content{cek: cek}
 		c.iv, c.tag = aead.Sizes(enc)
-		c.AEAD, err = cipherOf(key, enc, agreed)
+		c.AEAD = cipherOf(key, enc, agreed)
 	}
-	return c, w.EncryptedKey, err
+	return c, w.EncryptedKey, nil
 }
 
-// cipherOf returns the content encryption with a key that was wrapped or agreed on;
-// a shared key for dir has it ready.
-func cipherOf(key any, enc jwa.Encryption, cek []byte) (cipher.AEAD, error) {
+// cipherOf returns the content encryption with a key that was wrapped or agreed on,
+// and so has the length that enc needs; a shared key for dir has it ready.
+func cipherOf(key any, enc jwa.Encryption, cek []byte) cipher.AEAD {
 	if shared, ok := key.(*jwk.SharedKey); ok {
 		if ready := shared.AEAD(); ready != nil {
-			return ready, nil
+			return ready
 		}
 	}
-	return aead.New(enc, cek)
+	c, _ := aead.New(enc, cek)
+	return c
 }
 
 // assemble encrypts plaintext into the end of the token's own memory and encodes it

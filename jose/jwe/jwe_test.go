@@ -331,6 +331,9 @@ func TestRefusals(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := jwe.Decrypt(ctx, jwk.DecryptionSet{direct(t, "k")}, c.token, jwe.Options{Critical: []string{"understood"}})
 			wantCode(t, err, c.want)
+			if family, _, _ := strings.Cut(c.want, "."); (family == "alg" || family == "enc") && !errors.Is(err, jwe.ErrAlgorithm) {
+				t.Errorf("%v is not ErrAlgorithm", err)
+			}
 			if m != nil {
 				t.Error("a message beside the error")
 			}
@@ -381,6 +384,16 @@ func TestKeySources(t *testing.T) {
 	wantCode(t, err, "alg.mismatch")
 	failure := errors.New("the network is down")
 	if _, err = jwe.Decrypt(ctx, source(nil, failure), token, jwe.Options{}); err != failure {
+		t.Errorf("%v", err)
+	}
+	d := []byte(document(t, `{"enc":"A128GCM"}`, `"recipients":[{"header":{"alg":"A128KW","kid":"1"}},{"header":{"alg":"A128KW","kid":"2"}}],`))
+	_, err = jwe.DecryptJSON(ctx, sourceFunc(func(q jwk.Query) ([]jwk.Decrypter, error) {
+		if q.KeyID == "1" {
+			return nil, failure
+		}
+		return []jwk.Decrypter{wrapper(t, "2")}, nil
+	}), d, jwe.Options{})
+	if err != failure {
 		t.Errorf("%v", err)
 	}
 	_, err = jwe.Decrypt(ctx, source([]jwk.Decrypter{key}, nil), token, jwe.Options{Algorithms: []jwa.Algorithm{jwa.A128KW}})
