@@ -64,13 +64,7 @@ func (d Decryption) normalize() (*Decryption, error) {
 	return &d, nil
 }
 
-// Layer is one encryption around a signed token.
-type Layer struct {
-	Header jwe.Header
-	Key    jwk.Decrypter // the key that decrypted it
-}
-
-// layer is a Layer that no caller can change.
+// layer is one encryption around a signed token.
 type layer struct {
 	encoded string // the header
 	extra   map[string]json.RawMessage
@@ -82,7 +76,7 @@ func (l *layer) header() jwe.Header {
 	return h
 }
 
-// decrypt takes the layers off and returns the signed token that is inside.
+// decrypt takes the layers off and returns what is inside, which should be a signed token.
 func (v *Verifier[C]) decrypt(ctx context.Context, raw string) (signed string, layers []layer, err error) {
 	// RFC 7516, Section 9: the number of parts tells them apart.
 	if strings.Count(raw, ".") == 2 {
@@ -113,16 +107,12 @@ func (v *Verifier[C]) decrypt(ctx context.Context, raw string) (signed string, l
 		layers = append(layers, layer{strings.Clone(parts[0]), h.Extra, m.Key})
 
 		raw = alias.String(m.Plaintext)
-		switch strings.Count(raw, ".") {
-		case 2:
+		if strings.Count(raw, ".") != 4 {
 			return raw, layers, nil
-		case 4:
-			// It, and the signed one in it.
-			if len(layers)+2 > d.MaxNesting {
-				return "", nil, reject(errDepth)
-			}
-		default:
-			return "", nil, reject(errUnsigned)
+		}
+		// It, and the signed one in it.
+		if len(layers)+2 > d.MaxNesting {
+			return "", nil, reject(errDepth)
 		}
 	}
 }

@@ -388,6 +388,13 @@ func TestNestedUnsigned(t *testing.T) {
 			}
 		})
 	}
+	// It is told which of the two tokens is malformed.
+	for _, inner := range []string{good, encode(good), usual + "\n"} {
+		_, err = nested(t, nil).Verify(ctx, wrap(outerPlain, inner))
+		if err == nil || !strings.Contains(err.Error(), "what is encrypted in it") {
+			t.Errorf("%v", err)
+		}
+	}
 	// The holder of the public key alone is nobody, with each kind of key.
 	oaep := oaepKey(t)
 	raw, err := jwe.Encrypt(ctx, oaep.Public(), jwa.A256GCM, jwe.Header{ContentType: "JWT"}, []byte(none))

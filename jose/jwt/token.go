@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jws"
 )
@@ -38,15 +39,16 @@ func (t *Token[C]) Header() Header {
 	return h
 }
 
-// Layers returns what was encrypted around the signed token, the outermost first: a
-// copy. It is nil without [Policy.Decryption].
-func (t *Token[C]) Layers() []Layer {
+// Layers returns the encrypted tokens that were around the signed one, the outermost
+// first: the Header of each and the Key that decrypted it, without the Plaintext. It is
+// a copy, and nil without [Policy.Decryption].
+func (t *Token[C]) Layers() []jwe.Message {
 	if t.head == nil {
 		return nil
 	}
-	var layers []Layer
+	var layers []jwe.Message
 	for _, l := range t.head.layers {
-		layers = append(layers, Layer{l.header(), l.key})
+		layers = append(layers, jwe.Message{Header: l.header(), Key: l.key})
 	}
 	return layers
 }

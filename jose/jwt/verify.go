@@ -276,10 +276,14 @@ func malformed(err error) error { return compact.ErrMalformed.Wrap(err) }
 // reject is the refusal for err, unless raw breaks a rule that comes before it.
 func (v *Verifier[C]) reject(raw string, err error) error {
 	if _, _, _, first := compact.Split(raw, v.policy.MaxSize); first != nil {
-		err = first
-		// RFC 7516, Section 9. With Decryption, nothing of five parts comes here.
-		if strings.Count(raw, ".") == 4 {
+		switch {
+		case v.policy.Decryption != nil:
+			err = errUnsigned.Wrap(first)
+		// RFC 7516, Section 9.
+		case strings.Count(raw, ".") == 4:
 			err = errEncrypted
+		default:
+			err = first
 		}
 	}
 	return reject(err)
