@@ -29,12 +29,12 @@ MUTATE       ?=
 export GOWORK := off
 TOOL = $(GO) -C tools tool
 
-.PHONY: help test tools gofumpt vet platforms race 386 fips fuzz mutate bench fmt
+.PHONY: help test tools gofumpt vet platforms race 386 fips suites timing fuzz mutate bench fmt
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
 
-test: tools gofumpt vet platforms 386 fips race ## everything that a change must pass
+test: tools gofumpt vet platforms 386 fips suites race ## everything that a change must pass
 
 tools: ## check for Go, git and a C compiler (which the race detector needs)
 	@command -v $(GO) >/dev/null || { echo "error: there is no '$(GO)' command; install Go $(GO_MINIMUM) or newer (go.dev/doc/install)" >&2; exit 1; }
@@ -91,6 +91,13 @@ race: ## the tests of every module, with the race detector
 fips: ## the library's tests in FIPS 140-3 mode
 	@echo "== test, GODEBUG=fips140=on"
 	@GODEBUG=fips140=on $(GO) test ./...
+
+suites: ## the suites of others and the peers, without the race detector, and what they came to
+	@echo "== suites"
+	@$(GO) -C interop test -v -run '^Test(Encryption|Wycheproof)$$' ./matrix ./wycheproof | grep -vE '^ *(=== RUN|--- PASS)'
+
+timing: ## how far the time of a refusal tells what was wrong: some minutes
+	@$(GO) -C interop run ./timing
 
 fuzz: ## each fuzz target for FUZZTIME, one after the other; the last FUZZKEEP finds become seeds
 	@for m in $(MODULES); do \
