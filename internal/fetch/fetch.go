@@ -178,10 +178,11 @@ func (c *Client) CheckURL(raw string) error {
 type Request struct {
 	URL    string
 	Header http.Header // sent with it, to no other origin
-	// Types are the media types that are asked for and accepted, without parameters;
-	// "+json" means any that ends so. An answer that says nothing is accepted.
-	Types []string
-	ETag  string // what is had already, if anything (RFC 9110, Section 13.1.2)
+	// Types are the media types that are asked for, without parameters. They are accepted,
+	// and so is Also, where "+json" means any that ends so, and an answer that says
+	// nothing. Without Types any is.
+	Types, Also []string
+	ETag        string // what is had already, if anything (RFC 9110, Section 13.1.2)
 }
 
 // Response is an answer.
@@ -270,7 +271,7 @@ func read(resp *http.Response, req *Request) (*Response, error) {
 	case resp.StatusCode != http.StatusOK:
 		return nil, &StatusError{resp.StatusCode, retryAfter(resp.Header)}
 	}
-	if t := resp.Header.Get("Content-Type"); !accepts(t, req.Types) {
+	if t := resp.Header.Get("Content-Type"); !accepts(t, req) {
 		return nil, fmt.Errorf("%w: %.100q", ErrType, t)
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
@@ -290,19 +291,18 @@ func read(resp *http.Response, req *Request) (*Response, error) {
 }
 
 func accept(types []string) string {
-	named := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t[0] == '+' })
-	return strings.Join(append(named, "*/*;q=0.1"), ", ")
+	return strings.Join(append(slices.Clone(types), "*/*;q=0.1"), ", ")
 }
 
-func accepts(contentType string, types []string) bool {
-	if contentType == "" || len(types) == 0 {
+func accepts(contentType string, req *Request) bool {
+	if contentType == "" || len(req.Types) == 0 {
 		return true
 	}
 	got, _, err := mime.ParseMediaType(contentType)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		return false
 	}
-	return slices.ContainsFunc(types, func(t string) bool {
+	return slices.Contains(req.Types, got) || slices.ContainsFunc(req.Also, func(t string) bool {
 		return t == got || t[0] == '+' && strings.HasSuffix(got, t)
 	})
 }

@@ -85,7 +85,7 @@ func TestGet(t *testing.T) {
 		_, _ = io.WriteString(w, "{}")
 	})
 	c := New(Options{Proxy: noProxy})
-	req := Request{URL: s.URL, Types: []string{"application/json", "+json"}, Header: http.Header{"Authorization": {"Bearer b"}}}
+	req := Request{URL: s.URL, Types: []string{"application/json"}, Also: []string{"+json"}, Header: http.Header{"Authorization": {"Bearer b"}}}
 	for range 2 { // a cookie would come back
 		resp, err := c.Get(ctx, req)
 		if err != nil {
@@ -188,7 +188,7 @@ func TestAnswers(t *testing.T) {
 				tc.f(w, r)
 			})
 			s.Config.ErrorLog = quiet
-			_, err := get(t, Options{}, Request{URL: s.URL, Types: []string{"application/json", "+json"}})
+			_, err := get(t, Options{}, Request{URL: s.URL, Types: []string{"application/json"}, Also: []string{"+json"}})
 			switch {
 			case tc.status != 0:
 				wantStatus(t, err, tc.status)
