@@ -20,7 +20,10 @@ import (
 type attackSetup struct {
 	Form                  string
 	Token, Key, Kind, Alg string
+	Decrypt               string
+	AllowRSA1_5           bool
 	Policy                struct {
+		Algs, Encs         []string
 		Issuers, Audiences []string
 		Type               string
 		AllowWeakKey       bool
@@ -35,13 +38,24 @@ type attackLine struct {
 	Attack, Control attackSetup
 }
 
-// arguments is the command that verifies s, or signs with it.
+// arguments is the command that verifies or decrypts s, or signs or encrypts with it.
 func (s attackSetup) arguments(folder string) []string {
-	if s.Form == "private" {
-		return []string{"sign", "--key", filepath.Join(folder, s.Key), "--iss", "https://as.example", "--exp", "1h"}
+	token, key := "@"+filepath.Join(folder, s.Token), filepath.Join(folder, s.Key)
+	switch s.Form {
+	case "private":
+		return []string{"sign", "--key", key, "--iss", "https://as.example", "--exp", "1h"}
+	case "public":
+		return []string{"encrypt", "@" + key, "--key", key}
+	case "jwe", "jwejson":
+		return s.decryption([]string{"decrypt", token, "--json"}, key)
 	}
-	args := []string{"verify", "@" + filepath.Join(folder, s.Token), "--json", "--now", time.Unix(s.Policy.Now, 0).UTC().Format(time.RFC3339)}
-	key := filepath.Join(folder, s.Key)
+	args := []string{"verify", token, "--json", "--now", time.Unix(s.Policy.Now, 0).UTC().Format(time.RFC3339)}
+	if s.Decrypt != "" {
+		args = append(args, "--decrypt-key", filepath.Join(folder, s.Decrypt))
+	}
+	if s.AllowRSA1_5 {
+		args = append(args, "--allow-rsa1_5")
+	}
 	switch s.Kind {
 	case "secret":
 		args = append(args, "--secret-file", key+".nl", "--alg", s.Alg)
@@ -64,6 +78,27 @@ func (s attackSetup) arguments(folder string) []string {
 	}
 	if s.Policy.NoLeeway {
 		args = append(args, "--leeway", "0s")
+	}
+	return args
+}
+
+// decryption adds to args what a token is decrypted with.
+func (s attackSetup) decryption(args []string, key string) []string {
+	if s.Kind == "password" {
+		args = append(args, "--password-file", key+".nl")
+	} else {
+		args = append(args, "--key", key)
+	}
+	if s.AllowRSA1_5 {
+		args = append(args, "--allow-rsa1_5")
+	}
+	for _, alg := range append(s.Policy.Algs, s.Alg) {
+		if alg != "" {
+			args = append(args, "--alg", alg)
+		}
+	}
+	for _, enc := range s.Policy.Encs {
+		args = append(args, "--enc", enc)
 	}
 	return args
 }
@@ -98,13 +133,13 @@ func TestAttack(t *testing.T) {
 			cases = append(cases, l)
 		}
 	}
-	if len(cases) < 500 {
+	if len(cases) < 1000 {
 		t.Fatalf("only %d cases", len(cases))
 	}
 
 	command := func(t *testing.T, s attackSetup) (stdout, stderr string, exit int) {
 		t.Helper()
-		if s.Kind == "secret" { // of which the command takes one final newline away
+		if s.Kind == "secret" || s.Kind == "password" { // of which the command takes one final newline away
 			data, err := os.ReadFile(filepath.Join(folder, s.Key))
 			if err == nil {
 				err = os.WriteFile(filepath.Join(folder, s.Key+".nl"), append(data, '\n'), 0o600)
@@ -122,7 +157,7 @@ func TestAttack(t *testing.T) {
 		name := strings.Join(s.arguments(""), "\x00") // the names of files are hashes
 		if _, ok := controls[name]; !ok {
 			out, talk, exit := command(t, s)
-			if exit != exitOK || s.Form != "private" && !strings.Contains(out, `"verified":true`) {
+			if exit != exitOK || !s.shows(out) {
 				controls[name] = talk + out
 			} else {
 				controls[name] = ""
@@ -152,6 +187,17 @@ func TestAttack(t *testing.T) {
 	}
 }
 
+// shows reports whether out is what the command says of a good token.
+func (s attackSetup) shows(out string) bool {
+	switch s.Form {
+	case "private", "public":
+		return strings.Count(out, ".") > 1
+	case "jwe", "jwejson":
+		return strings.HasPrefix(out, `{"decrypted":true,`) && strings.Contains(out, `"plaintext":`)
+	}
+	return strings.Contains(out, `"verified":true`)
+}
+
 // refusalCode finds the code of the refusal among those wanted, in the checks of
 // the JSON output or, where the key was not even read, in the error.
 func refusalCode(t *testing.T, stdout, stderr string, want []string) string {
@@ -159,20 +205,27 @@ func refusalCode(t *testing.T, stdout, stderr string, want []string) string {
 		if i := slices.IndexFunc(want, func(code string) bool { return strings.Contains(stderr, "["+code+"]") }); i >= 0 {
 			return want[i]
 		}
+		if slices.Contains(want, "key.private") && strings.Contains(stderr, "holds no private key") {
+			return "key.private"
+		}
 		return ""
 	}
 	var o struct {
-		Verified bool
-		Claims   json.RawMessage
-		Checks   []check
+		Verified, Decrypted bool
+		Claims, Plaintext   json.RawMessage
+		Checks              []check
+		Code                string
 	}
 	if err := json.Unmarshal([]byte(stdout), &o); err != nil {
 		t.Errorf("%v in %q", err, stdout)
 	}
-	if o.Verified || o.Claims != nil {
+	if o.Verified || o.Decrypted || o.Claims != nil || o.Plaintext != nil {
 		t.Errorf("claims of a refused token: %s", stdout)
 	}
-	found := ""
+	found := o.Code // of what is decrypted
+	if found != "" && !slices.Contains(want, found) {
+		t.Errorf("refused with %s, which is not the reason", found)
+	}
 	for _, k := range o.Checks {
 		if k.OK {
 			continue
