@@ -151,7 +151,7 @@ func algorithms(fetch string) []Case {
 	rsa := rsaKeys()["rsa"]
 	out = append(out, Case{
 		ID: "A10", Name: "alg_of_key_is_not_the_headers", Key: rsKey(), Control: rsControl,
-		Token: func() string { return pss(rsa, 32, sha256.New).compact(`{"alg":"PS256"}`, claims()) },
+		Token: func() string { return pss(rsa, 32, crypto.SHA256).compact(`{"alg":"PS256"}`, claims()) },
 		Want:  []string{"alg.mismatch", "key.none"},
 	}, Case{
 		ID: "A10", Name: "alg_of_key_is_for_encryption", Key: one(rsa.jwk("alg", "RSA-OAEP-256")), ControlKey: rsKey(),
@@ -173,7 +173,7 @@ func algorithms(fetch string) []Case {
 		Token: func() string { return ed(edPair).compact(`{"alg":"ES256"}`, claims()) },
 	}, Case{
 		ID: "A11", Name: "RS256_with_the_PS256_key", Key: one(rsa.jwk("alg", "PS256")), Token: rsControl, Want: []string{"alg.mismatch", "key.none"},
-		Control: func() string { return pss(rsa, 32, sha256.New).compact(`{"alg":"PS256"}`, claims()) },
+		Control: func() string { return pss(rsa, 32, crypto.SHA256).compact(`{"alg":"PS256"}`, claims()) },
 	}, Case{
 		ID: "A11", Name: "HS512_with_the_HS256_key", Want: []string{"alg.mismatch", "key.none"},
 		Token: fixed(mac(crypto.SHA512, secret).compact(`{"alg":"HS512"}`, claims())),

@@ -25,16 +25,21 @@ const (
 	JWT     Form = "jwt"     // a compact token with claims
 	JSON    Form = "json"    // a signature in the JSON serialization, RFC 7515, Section 7.2
 	Private Form = "private" // no token: the attack is a key to sign with
+	JWE     Form = "jwe"     // a compact token that is encrypted
+	JWEJSON Form = "jwejson" // encryption in the JSON serialization, RFC 7516, Section 7.2
+	Nested  Form = "nested"  // a compact token with claims that is signed and then encrypted
+	Public  Form = "public"  // no token: the attack is a key to encrypt to
 )
 
 // Kind says what the bytes of a key file are.
 type Kind string
 
 const (
-	JWK    Kind = "jwk"
-	JWKSet Kind = "jwks"
-	PEM    Kind = "pem"
-	Secret Kind = "secret"
+	JWK      Kind = "jwk"
+	JWKSet   Kind = "jwks"
+	PEM      Kind = "pem"
+	Secret   Kind = "secret"
+	Password Kind = "password"
 )
 
 // Key is key material as a file would hold it.
@@ -42,11 +47,16 @@ type Key struct {
 	Kind Kind
 	Data []byte
 	Alg  string // the algorithm that the caller binds the key to; empty: the key's own
+	// AllowRSA1_5 is the caller's word that the key may be bound to it.
+	AllowRSA1_5 bool
 }
 
 // Policy is what the caller demands of the claims. The zero value stands for
 // [Issuer], [Audience], an untyped token, the clock at [Unix] and the default leeway.
+// Of what is encrypted it narrows alg and enc, and no more.
 type Policy struct {
+	Algs, Encs             []string
+	Decrypt                *Key // of a nested token
 	Issuers, Audiences     []string
 	Type                   string
 	AnyIssuer, AnyAudience bool
@@ -79,6 +89,9 @@ type Other struct {
 	Where    string // the test that covers it, or the part of jot that will
 }
 
+// HasToken reports whether the attack is not in a key alone.
+func (f Form) HasToken() bool { return f != Private && f != Public }
+
 // Title is the name of the case's test.
 func (c Case) Title() string { return title(c.ID, c.Name) }
 
@@ -94,6 +107,7 @@ func Cases(fetch string) []Case {
 	for _, group := range [][]Case{
 		algorithms(fetch), signatures(), encodings(), documents(), criticals(),
 		claimRules(), weakKeys(), compositions(), keyRules(), limits(),
+		encryptionRules(), encryptionKeys(), encryptionCompositions(), nested(),
 	} {
 		all = append(all, group...)
 	}
@@ -125,7 +139,7 @@ func (c *Case) fill() {
 }
 
 func (p *Policy) zero() bool {
-	return len(p.Issuers) == 0 && len(p.Audiences) == 0 && p.Type == "" && !p.AnyIssuer && !p.AnyAudience &&
+	return len(p.Algs) == 0 && len(p.Encs) == 0 && p.Decrypt == nil && len(p.Issuers) == 0 && len(p.Audiences) == 0 && p.Type == "" && !p.AnyIssuer && !p.AnyAudience &&
 		!p.AllowWeakKey && !p.NoLeeway && p.Now == 0 && p.MaxAge == 0 && p.MaxLifetime == 0
 }
 

@@ -104,6 +104,11 @@ var checks = map[string]func(*testing.T){
 		}
 	},
 
+	"A12_encryption_secrets_leave_no_published_set": publishedEncryptionKeys,
+	"J7_lengths_tell_nothing_unless_asked":          lengthsTellNothing,
+	"J17_nothing_repeats":                           nothingRepeats,
+	"J19_no_plaintext_beside_an_error":              noPlaintextBesideAnError,
+
 	// Whoever sees a token can make another that verifies: what marks a token as used
 	// is its jti, not its bytes.
 	"B2_twin_signature_is_no_new_token": func(t *testing.T) {

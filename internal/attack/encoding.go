@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// trimmed is why the command takes white space around a token.
+const trimmed = "white space around a token is trimmed at this edge"
+
 // encodings is group C: the text of a token, RFC 7515, Section 2, and the
 // alphabet check of RFC 8725bis, Section 3.14. Parts that are signed are signed
 // over the very text that is sent.
@@ -45,7 +48,7 @@ func encodings() []Case {
 		} {
 			c := Case{ID: v.id, Name: fmt.Sprintf("white_space_%d_%s", i, v.where), Token: fixed(v.token), Want: alphabet}
 			if v.where == "before" || v.where == "after" {
-				c.NoCLI = "white space around a token is trimmed at this edge"
+				c.NoCLI = trimmed
 			}
 			out = append(out, c)
 		}

@@ -9,7 +9,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -20,14 +19,14 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"hash"
 	"math/big"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	_ "crypto/sha512" // so that crypto.SHA384 and crypto.SHA512 are linked
+	_ "crypto/sha1" // so that crypto.SHA1, crypto.SHA384 and crypto.SHA512 are linked
+	_ "crypto/sha512"
 )
 
 // keysJSON holds private RSA keys made for this table: two usual ones, one with
@@ -159,11 +158,7 @@ func ecKey(c elliptic.Curve, label string) *ecdsa.PrivateKey {
 
 // ecJWK describes the public half.
 func ecJWK(k *ecdsa.PrivateKey, more ...any) []byte {
-	p := must(k.PublicKey.Bytes())[1:]
-	return object(append([]any{
-		"kty", "EC", "crv", k.Params().Name,
-		"x", b64.EncodeToString(p[:len(p)/2]), "y", b64.EncodeToString(p[len(p)/2:]),
-	}, more...)...)
+	return pointJWK(must(k.PublicKey.ECDH()), more...)
 }
 
 // es signs with r and s side by side, RFC 7518, Section 3.4.
@@ -275,7 +270,7 @@ func rs(k *rsaKey) signer {
 }
 
 // pss is RFC 8017, Section 9.1.1, with SHA-256, a salt of any length and any mask.
-func pss(k *rsaKey, saltLen int, mask func() hash.Hash) signer {
+func pss(k *rsaKey, saltLen int, of crypto.Hash) signer {
 	return func(input string) []byte {
 		salt := seed("salt", saltLen)
 		h := digest(crypto.SHA256, string(make([]byte, 8))+string(digest(crypto.SHA256, input))+string(salt))
@@ -283,22 +278,11 @@ func pss(k *rsaKey, saltLen int, mask func() hash.Hash) signer {
 		db := make([]byte, size-len(h)-1)
 		db[len(db)-saltLen-1] = 1
 		copy(db[len(db)-saltLen:], salt)
-		var stream []byte
-		for i := uint32(0); len(stream) < len(db); i++ {
-			m := mask()
-			m.Write(h)
-			m.Write(binary.BigEndian.AppendUint32(nil, i))
-			stream = m.Sum(stream)
-		}
-		for i := range db {
-			db[i] ^= stream[i]
-		}
+		mask(of, db, h)
 		db[0] &= 0xff >> (8*size - (k.n.BitLen() - 1))
 		return k.raw(append(append(db, h...), 0xbc))
 	}
 }
-
-func sha1Mask() hash.Hash { return sha1.New() }
 
 // cert is a certificate for a key, signed by itself.
 func cert(k crypto.Signer, name string) []byte {

@@ -22,7 +22,10 @@ type setup struct {
 	Token, Key string
 	Kind       attack.Kind
 	Alg        string
-	Policy     attack.Policy
+	// Decrypt is the key that takes the encryption off before Key verifies.
+	Decrypt     string `json:",omitempty"`
+	AllowRSA1_5 bool   `json:",omitempty"`
+	Policy      attack.Policy
 }
 
 type line struct {
@@ -54,8 +57,8 @@ func dump(folder, fetch string) error {
 			l.NoCLI = "the command verifies compact tokens"
 		}
 		if l.NoCLI == "" {
-			token, control := "", "" // of a key to sign with there is none
-			if c.Form != attack.Private {
+			token, control := "", "" // where the attack is a key there is none
+			if c.Form.HasToken() {
 				token, control = c.Token(), c.Control()
 			}
 			var err error
@@ -74,8 +77,14 @@ func dump(folder, fetch string) error {
 }
 
 func write(folder, token string, form attack.Form, key attack.Key, p attack.Policy) (setup, error) {
-	s := setup{Form: form, Kind: key.Kind, Alg: key.Alg, Policy: p}
+	s := setup{Form: form, Kind: key.Kind, Alg: key.Alg, AllowRSA1_5: key.AllowRSA1_5, Policy: p}
 	var err error
+	if d := p.Decrypt; d != nil {
+		s.Policy.Decrypt, s.AllowRSA1_5 = nil, d.AllowRSA1_5
+		if s.Decrypt, err = store(folder, d.Data); err != nil {
+			return s, err
+		}
+	}
 	if s.Token, err = store(folder, []byte(token)); err != nil {
 		return s, err
 	}
