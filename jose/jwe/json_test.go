@@ -163,7 +163,8 @@ func TestSeveralRecipients(t *testing.T) {
 	recipients := []jwe.Recipient{
 		{Key: ec.Public(), Header: jwe.Header{PartyU: []byte("Alice")}},
 		{Key: hpke.Public(), Header: jwe.Header{Extra: map[string]json.RawMessage{"note": json.RawMessage(`"for you"`)}}},
-		{Key: gcm}, {Key: kw},
+		{Key: gcm},
+		{Key: kw},
 	}
 	d := must(jwe.EncryptJSON(ctx, jwa.A128CBC_HS256, jwe.Header{Type: "t"}, jwe.Header{ContentType: "c"}, []byte("aad"), []byte("hello"), recipients...))(t)
 	for i, key := range []jwk.Decrypter{ec, hpke, gcm, kw} {
