@@ -183,8 +183,9 @@ func readPKCS8(der []byte) *encryptedPrivateKeyInfo {
 	return &info
 }
 
-// open decrypts PKCS #8. The library that does this elsewhere panics where a length is
-// wrong and bounds no rounds, and it is short.
+// open decrypts PKCS #8. The library that others take for it panics where a length is
+// wrong, reads two hashes of four and bounds no rounds. Nothing here authenticates: that
+// the padding and the form of the key are right is all that tells the password.
 func (info *encryptedPrivateKeyInfo) open(name string, password []byte) ([]byte, error) {
 	malformed := fail(exitUnreadable, "", "the encrypted key in %s is malformed [key.invalid]", label(name))
 	other := fail(exitNoKey, "write it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW", "%s is encrypted in a way that is not known here [key.unsupported]", label(name))
