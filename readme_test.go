@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwe"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 )
@@ -62,4 +63,21 @@ func Example_tolerate() {
 		fmt.Println("good, but too late")
 	}
 	// Output: good, but too late
+}
+
+func Example_encrypt() {
+	recipient, err := jwk.GenerateDecryptionKey(jwa.ECDH_ES, "X25519")
+	if err != nil {
+		log.Fatal(err)
+	}
+	sealed, err := jwe.Encrypt(ctx, recipient.Public(), jwa.A256GCM, jwe.Header{}, []byte("for your eyes only"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := jwe.Decrypt(ctx, jwk.DecryptionSet{recipient}, sealed, jwe.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(m.Plaintext))
+	// Output: for your eyes only
 }

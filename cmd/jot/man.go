@@ -14,14 +14,14 @@ func (*manCmd) Help() string { return "Read it with: jot man | man -l -" }
 func (*manCmd) Run(a *app) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH JOT 1 \"\" %s \"User Commands\"\n", roffQuote("jot "+version()))
-	fmt.Fprintf(&b, ".SH NAME\njot \\- inspect, verify and sign JSON Web Tokens\n")
+	fmt.Fprintf(&b, ".SH NAME\njot \\- inspect, verify, sign, encrypt and decrypt JSON Web Tokens\n")
 	b.WriteString(".SH SYNOPSIS\n")
 	for _, n := range a.model.Leaves(true) {
 		fmt.Fprintf(&b, ".B %s\n.br\n", roff(synopsis(n)))
 	}
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n", roffText(description+`
 
-A token is given as TOKEN, as @FILE, or as - for standard input. Keys and secrets are read from files and never taken from arguments. Data goes to standard output, everything else to standard error.`))
+A token is given as TOKEN, as @FILE, or as - for standard input. Keys, secrets and passwords are read from files and never taken from arguments or the environment; a password is asked for on the terminal unless --password-file or --password-fd says where it is. Data goes to standard output, everything else to standard error.`))
 	b.WriteString(".SH COMMANDS\n")
 	for _, n := range a.model.Leaves(true) {
 		fmt.Fprintf(&b, ".SS %s\n%s\n", roffQuote(synopsis(n)), roffText(n.Help))
