@@ -812,8 +812,18 @@ func TestNestedCache(t *testing.T) {
 		}
 		src.DecryptionSource = jwk.DecryptionSet{key}
 	}
-	signers.set()
+	// Anyone can encrypt a signed token anew, under a header of any size.
 	v := verifier[map[string]any](t, signers, p)
+	for n, kept := range map[int]bool{500: true, 1024: false} {
+		raw := wrap(outerPlain[:len(outerPlain)-1]+`,"x":"`+strings.Repeat("x", n)+`"}`, forge(plain, good))
+		_, err := v.Verify(ctx, raw)
+		accept(t, err)
+		if (v.tokens.get(raw) != nil) != kept {
+			t.Errorf("with %d bytes more of a header, kept is not %v", n, kept)
+		}
+	}
+	signers.set()
+	v = verifier[map[string]any](t, signers, p)
 	_, err := v.Verify(ctx, wrap(outerPlain, forge(plain, good)))
 	want(t, err, "key.none")
 }

@@ -81,8 +81,9 @@ type Policy struct {
 	// presentation costs a look-up instead of a signature. Times, replay and all else of the policy
 	// are checked each time, and the claims are decoded afresh. A source that is
 	// not a jwk.Set is asked again each time whether it still offers the key.
-	// Tokens over 16 KiB are not kept, so the cache holds at most CacheSize × 29 KiB;
-	// with usual tokens under 2 KiB each.
+	// Tokens over 16 KiB are not kept, nor encrypted ones with a header over 1 KiB, so the
+	// cache holds at most CacheSize × 29 KiB; with usual tokens under 2 KiB each.
+	// What was decrypted stays in memory with them.
 	CacheSize int
 }
 

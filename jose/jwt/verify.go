@@ -158,7 +158,9 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 		outermost = &head{h.head.header, layers}
 	}
 	t, err := v.accept(ctx, outermost, key, claims, selector)
-	if t != nil && v.tokens != nil && len(raw) <= maxCachedToken {
+	// Anyone can encrypt a signed token anew, under a header of any size.
+	wide := slices.ContainsFunc(layers, func(l layer) bool { return len(l.encoded) > maxCachedHeader })
+	if t != nil && v.tokens != nil && len(raw) <= maxCachedToken && !wide {
 		v.tokens.put(&tokenEntry{
 			raw: strings.Clone(raw), payload: slices.Clone(claims),
 			head: *outermost, key: key, selector: strings.Clone(selector),
