@@ -36,7 +36,7 @@ help: ## print this list
 
 test: tools gofumpt vet platforms 386 fips suites race ## everything that a change must pass
 
-tools: ## check for Go, git and a C compiler (which the race detector needs)
+tools: ## check for Go, git, a C compiler (which the race detector needs) and Node.js (which a peer needs)
 	@command -v $(GO) >/dev/null || { echo "error: there is no '$(GO)' command; install Go $(GO_MINIMUM) or newer (go.dev/doc/install)" >&2; exit 1; }
 	@have=$$(GOTOOLCHAIN=local $(GO) env GOVERSION); have=$${have#go}; \
 	if [ "$$(printf '%s\n' $(GO_MINIMUM) "$${have%%[-r ]*}" | sort -V | head -n 1)" != $(GO_MINIMUM) ]; then \
@@ -49,6 +49,14 @@ tools: ## check for Go, git and a C compiler (which the race detector needs)
 		else \
 			echo "error: the race detector needs a C compiler: install gcc (Debian: apt-get install gcc libc6-dev; macOS: xcode-select --install)" >&2; \
 			exit 1; \
+		fi; \
+	fi
+
+	@if ! { command -v node && command -v npm; } >/dev/null; then \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			apt-get update -q && apt-get install -qy --no-install-recommends nodejs npm; \
+		else \
+			echo "there is no Node.js with npm: jose, which runs in it, is left out of the matrix" >&2; \
 		fi; \
 	fi
 

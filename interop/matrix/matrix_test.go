@@ -1,6 +1,7 @@
 // Package matrix counts how many clear violations of the specifications jot and its
 // peers let through. Of jot it is demanded that there are none; of the others it is
-// only reported:
+// only reported. It also exchanges encrypted tokens with them and with jose of npm,
+// in every combination of algorithm and encryption, and prints who does which:
 //
 //	GOWORK=off go test -v ./matrix
 package matrix

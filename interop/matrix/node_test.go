@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -40,15 +41,13 @@ type answer struct{ Token, Plaintext, AAD, Error string }
 // so that a matrix never passes there for want of a peer.
 func startNode(t *testing.T) *node {
 	t.Helper()
-	for _, command := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(command); err != nil {
-			const message = "there is no %s: install Node.js 20 or newer to compare with jose of npm"
-			if os.Getenv("CI") == "true" {
-				t.Fatalf(message, command)
-			}
-			t.Logf(message, command)
-			return nil
+	if lack := lacks(); lack != "" {
+		const message = "%s: install Node.js 20 or newer with npm to compare with jose"
+		if os.Getenv("CI") == "true" {
+			t.Fatalf(message, lack)
 		}
+		t.Logf(message, lack)
+		return nil
 	}
 	if !installed() {
 		install := exec.Command("npm", "ci")
@@ -71,6 +70,22 @@ func startNode(t *testing.T) *node {
 		}
 	})
 	return &node{in, bufio.NewReader(out)}
+}
+
+// lacks says what is missing to run it.
+func lacks() string {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return "there is no npm"
+	}
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return "there is no node"
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "v%d.", &major); err != nil || major < 20 {
+		return "node is " + strings.TrimSpace(string(out))
+	}
+	return ""
 }
 
 // installed reports whether the version of the lock file is there.
@@ -117,5 +132,14 @@ func (n *node) crypter() crypter {
 			a, err := n.do(job{Do: "read", Alg: c.alg, Enc: c.enc, Key: json.RawMessage(c.key), Token: token})
 			return a.Plaintext, err
 		},
+	}
+}
+
+// TestLock holds that the lock file names the versions and no registry, so that each
+// machine asks its own; npm/.npmrc has npm write it so.
+func TestLock(t *testing.T) {
+	lock := string(must(os.ReadFile(filepath.Join("npm", "package-lock.json"))))
+	if strings.Contains(lock, `"resolved"`) || !strings.Contains(lock, `"integrity": "sha512-`) {
+		t.Error("npm/package-lock.json names where a package came from, or not what it is")
 	}
 }
