@@ -354,7 +354,7 @@ func (f sourceFunc) DecryptionKeys(_ context.Context, q jwk.Query) ([]jwk.Decryp
 }
 
 func TestKeySources(t *testing.T) {
-	token := forge(t, `{"alg":"dir","enc":"A128GCM","kid":"k","x5t#S256":"hash"}`, "x")
+	token := forge(t, `{"alg":"dir","enc":"A128GCM","kid":"k","x5t#S256":"hash","x5c":["AQID"],"x5u":"https://b","jku":"https://a"}`, "x")
 	var asked jwk.Query
 	source := func(keys []jwk.Decrypter, err error) sourceFunc {
 		return func(q jwk.Query) ([]jwk.Decrypter, error) {
@@ -365,7 +365,7 @@ func TestKeySources(t *testing.T) {
 	key := direct(t, "k")
 	other := must(jwk.NewSharedKey(jwa.Dir, "k", []byte("another 16 bytes"), jwa.A128GCM))(t)
 	m, err := jwe.Decrypt(ctx, source([]jwk.Decrypter{other, key}, nil), token, jwe.Options{})
-	if err != nil || m.Key != key || asked != (jwk.Query{Algorithm: "dir", KeyID: "k", X5TS256: "hash"}) {
+	if err != nil || m.Key != key || !reflect.DeepEqual(asked, jwk.Query{Algorithm: "dir", KeyID: "k", X5TS256: "hash", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a"}) {
 		t.Errorf("%v %v %v", m, err, asked)
 	}
 	// The other order: what a first attempt leaves behind is what the second needs.
