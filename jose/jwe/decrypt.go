@@ -97,7 +97,9 @@ func (s *sealed) decrypt(ctx context.Context, keys jwk.DecryptionSource, recipie
 	for i := range recipients {
 		h := recipients[i].joined
 		found, err := header.Candidates(h.Algorithm, o.Algorithms, func() ([]jwk.Decrypter, error) {
-			return keys.DecryptionKeys(ctx, jwk.Query{Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256})
+			return keys.DecryptionKeys(ctx, jwk.Query{
+				Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256, X5C: h.X5C, X5U: h.X5U, JKU: h.JKU,
+			})
 		})
 		if err == nil {
 			err = s.checkEncryption(h, found, o)

@@ -24,6 +24,11 @@ type Query struct {
 	KeyID     string // "kid" of the header, or ""
 	X5TS256   string // "x5t#S256" of the header, or ""
 	Selector  string // what a Source asked for beside, such as the issuer
+
+	// Of the header, too, and of no concern to a [Set]: whoever looks at them decides whom
+	// they are to be believed. A Source changes nothing of X5C and keeps nothing of it.
+	X5C      [][]byte // "x5c", certificates in DER, the leaf first, or nil
+	X5U, JKU string   // "x5u" and "jku", or ""
 }
 
 // DecryptionSource finds the keys that may decrypt a message. A [DecryptionSet] is one.

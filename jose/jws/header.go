@@ -15,7 +15,8 @@ import (
 // Header is the JOSE header of one signature (RFC 7515, Section 4.1). What a
 // token's header says is a claim of its sender: KeyID and Algorithm select among
 // the keys that the caller trusts already, and JWK, X5C, JKU and X5U are shown
-// and neither followed nor trusted.
+// and neither followed nor trusted, unless the caller's [jwk.Source] is one for
+// certificates.
 type Header struct {
 	Algorithm   string   // alg; when signing, the key's if empty
 	KeyID       string   // kid; when signing, the key's if empty
@@ -134,6 +135,7 @@ func (h Header) Verifiers(ctx context.Context, keys jwk.Source, selector string,
 	return header.Candidates(h.Algorithm, o.Algorithms, func() ([]jwk.Verifier, error) {
 		return keys.Keys(ctx, jwk.Query{
 			Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256, Selector: selector,
+			X5C: h.X5C, X5U: h.X5U, JKU: h.JKU,
 		})
 	})
 }

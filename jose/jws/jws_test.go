@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -229,7 +230,7 @@ func (s source) Keys(_ context.Context, q jwk.Query) ([]jwk.Verifier, error) { r
 
 func TestSource(t *testing.T) {
 	ctx := context.Background()
-	token := compactOf(`{"alg":"HS256","kid":"k","x5t#S256":"p"}`, "hello")
+	token := compactOf(`{"alg":"HS256","kid":"k","x5t#S256":"p","x5c":["AQID"],"x5u":"https://b","jku":"https://a"}`, "hello")
 	key := secretKey(t, "k")
 	down := errors.New("the network is down")
 	times := func(n int) []jwk.Verifier {
@@ -275,7 +276,7 @@ func TestSource(t *testing.T) {
 	if err != nil || m.Signatures[0].Key != key {
 		t.Error(m, err)
 	}
-	if asked != (jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "p"}) {
+	if !reflect.DeepEqual(asked, jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "p", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a"}) {
 		t.Errorf("%+v", asked)
 	}
 	h := m.Signatures[0].Header

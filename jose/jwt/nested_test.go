@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -712,7 +713,7 @@ func TestDecryptionSource(t *testing.T) {
 	raw := wrap(`{"alg":"dir","enc":"A256GCM","cty":"JWT","kid":"k","x5t#S256":"t"}`, forge(plain, good))
 	_, err := v.Verify(ctx, raw)
 	accept(t, err)
-	if len(src.queries) != 1 || src.queries[0] != (jwk.Query{Algorithm: "dir", KeyID: "k", X5TS256: "t"}) {
+	if len(src.queries) != 1 || !reflect.DeepEqual(src.queries[0], jwk.Query{Algorithm: "dir", KeyID: "k", X5TS256: "t"}) {
 		t.Errorf("queries %+v", src.queries)
 	}
 	// What is not the token's fault is returned as it is.

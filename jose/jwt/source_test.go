@@ -3,6 +3,8 @@ package jwt
 import (
 	"context"
 	"errors"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/jotsuite/jot/jose/jwa"
@@ -76,3 +78,62 @@ type stranger struct{}
 func (stranger) Error() string { return "unknown here" }
 func (stranger) Code() string  { return "issuer.untrusted" }
 func (stranger) Unwrap() error { return jwk.ErrNoKey }
+
+// A source that looks at more of the header than alg and kid is asked about all of it,
+// for each token: where the header is read, where it is recognised, and where the token is.
+func TestSourceIsAskedAboutTheHeader(t *testing.T) {
+	key := secretKey(t)
+	const header = `{"alg":"HS256","kid":"k","x5t#S256":"t","x5c":["AQID"],"x5u":"https://b","jku":"https://a"}`
+	src := &asked{Source: jwk.Set{key}}
+	p := policy()
+	p.CacheSize = 16
+	v := verifier[struct{}](t, src, p)
+	for range 2 {
+		for _, payload := range []string{good, with("x", "1")} {
+			_, err := v.Verify(ctx, forge(header, payload))
+			accept(t, err)
+		}
+	}
+	whole := jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "t", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a"}
+	if len(src.queries) != 4 {
+		t.Errorf("%d queries", len(src.queries))
+	}
+	for _, q := range src.queries {
+		if !reflect.DeepEqual(q, whole) {
+			t.Errorf("%+v", q)
+		}
+	}
+}
+
+// What a fixed set has answered is remembered for the header as it is written, so that
+// no other header has the same answer.
+func TestStaticAnswerIsForOneHeader(t *testing.T) {
+	const leaf = "MIIB" // no set looks at the certificates of a header
+	private := privateKey(t, jwa.ES256)
+	described, err := private.JWK().With("x5t#S256", strings.Repeat("A", 43))
+	if err != nil {
+		t.Fatal(err)
+	}
+	certified, err := described.WithKeyID("").PublicKey(jwk.Binding{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verifier[struct{}](t, jwk.Set{certified}, policy())
+	sign := func(h Header) string {
+		h.KeyID = private.KeyID()
+		raw, err := Sign(ctx, private, h, registered7, struct{}{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	right := Header{X5T256: strings.Repeat("A", 43), X5C: [][]byte{[]byte(leaf)}}
+	wrong := right
+	wrong.X5T256 = strings.Repeat("B", 42) + "A"
+	for range 3 {
+		_, err := v.Verify(ctx, sign(right))
+		accept(t, err)
+		_, err = v.Verify(ctx, sign(wrong))
+		want(t, err, "key.none")
+	}
+}

@@ -215,6 +215,7 @@ func (v *Verifier[C]) ask(ctx context.Context, h *headerEntry, selector string) 
 	}
 	keys, err := v.source.Keys(ctx, jwk.Query{
 		Algorithm: it.Algorithm, KeyID: it.KeyID, X5TS256: it.X5T256, Selector: selector,
+		X5C: it.X5C, X5U: it.X5U, JKU: it.JKU,
 	})
 	// header.Judge finds each method anew, which takes as long as all the rest here.
 	for _, k := range keys {
@@ -309,7 +310,9 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 	}
 	for _, l := range e.head.layers {
 		h := l.header()
-		keys, _ := source.DecryptionKeys(ctx, jwk.Query{Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256})
+		keys, _ := source.DecryptionKeys(ctx, jwk.Query{
+			Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256, X5C: h.X5C, X5U: h.X5U, JKU: h.JKU,
+		})
 		if !slices.Contains(keys, l.key) {
 			return false
 		}

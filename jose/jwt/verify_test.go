@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -299,7 +300,7 @@ func TestSelector(t *testing.T) {
 
 	_, err := v.Verify(ctx, forge(plain, good))
 	accept(t, err)
-	if len(src.queries) != 1 || src.queries[0] != (jwk.Query{Algorithm: "HS256", Selector: issuer}) {
+	if len(src.queries) != 1 || !reflect.DeepEqual(src.queries[0], jwk.Query{Algorithm: "HS256", Selector: issuer}) {
 		t.Fatalf("queries %+v", src.queries)
 	}
 	src.queries = nil
