@@ -80,7 +80,7 @@ type dirView struct {
 	files      []dirFile // by name
 	err        error     // the folder cannot be read
 	set        jwk.Set   // public keys
-	verifiers  jwk.Set   // and secret ones
+	verifiers  *index    // and secret ones
 	decrypters jwk.DecryptionSet
 	signers    []jwk.Signer
 	skipped    []SkippedFile
@@ -122,12 +122,13 @@ func OpenDir(path string, o DirOptions) (*Dir, error) {
 }
 
 // Keys implements [jwk.Source].
-func (d *Dir) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
+func (d *Dir) Keys(_ context.Context, q jwk.Query) ([]jwk.Verifier, error) {
 	v, err := d.look()
 	if err != nil {
 		return nil, err
 	}
-	return v.verifiers.Keys(ctx, q)
+	a := v.verifiers.find(q)
+	return a.keys, a.err
 }
 
 // DecryptionKeys implements [jwk.DecryptionSource].
@@ -186,8 +187,12 @@ func (d *Dir) look() (*dirView, error) {
 	if since := d.o.Clock().Sub(v.looked); since < 0 || since >= d.o.Interval {
 		select {
 		case d.turn <- struct{}{}:
-			v = d.read(d.view.Load())
-			d.view.Store(v)
+			if now := d.view.Load(); now == v {
+				v = d.read(v)
+				d.view.Store(v)
+			} else {
+				v = now // another call has just looked
+			}
 			<-d.turn
 		default:
 		}
@@ -213,7 +218,7 @@ func (d *Dir) read(old *dirView) *dirView {
 	switch {
 	case err == nil:
 		v.collect()
-	case old.err == nil && !slices.ContainsFunc(old.skipped, SkippedFile.whole):
+	case old.err == nil && !slices.ContainsFunc(old.skipped, SkippedFile.whole) && !errors.Is(err, ErrExposed):
 		kept := *old
 		kept.looked = v.looked
 		kept.skipped = append(slices.Clone(old.skipped), SkippedFile{".", jwk.Skipped{Err: err}})
@@ -450,6 +455,7 @@ func bindFile(desc jwk.JWK, b jwk.Binding) ([]fileKey, error) {
 
 // collect puts the keys of all files together.
 func (v *dirView) collect() {
+	var verifiers jwk.Set
 	total := 0
 	for _, f := range v.files {
 		v.skipped = append(v.skipped, f.skipped...)
@@ -461,11 +467,11 @@ func (v *dirView) collect() {
 		for _, k := range f.keys {
 			switch key := k.public.(type) {
 			case *jwk.SecretKey:
-				v.verifiers = append(v.verifiers, key)
+				verifiers = append(verifiers, key)
 			case *jwk.SharedKey:
 			default:
 				v.set = append(v.set, key)
-				v.verifiers = append(v.verifiers, key)
+				verifiers = append(verifiers, key)
 			}
 			if k.signer != nil {
 				v.signers = append(v.signers, k.signer)
@@ -475,4 +481,5 @@ func (v *dirView) collect() {
 			}
 		}
 	}
+	v.verifiers = newIndex(verifiers)
 }

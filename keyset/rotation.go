@@ -199,7 +199,8 @@ func (r *Rotation) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error
 	if err != nil {
 		return nil, err
 	}
-	return v.verifiers.Keys(ctx, q)
+	a := v.verifiers.find(q)
+	return a.keys, a.err
 }
 
 // DecryptionKeys implements [jwk.DecryptionSource].
@@ -372,19 +373,25 @@ type view struct {
 	version    string
 	seen       time.Time // what was in the store then is in it
 	due        time.Time // when the next step is to be taken, or zero
-	verifiers  jwk.Set   // all keys for signatures
+	verifiers  *index    // all keys for signatures
 	decrypters jwk.DecryptionSet
 }
 
 func (r *Rotation) newView(s *state, version string, seen, now time.Time) *view {
 	v := &view{state: s, version: version, seen: seen, due: r.next(s, now)}
+	if old := r.view.Load(); old != nil && old.state == s {
+		v.verifiers, v.decrypters = old.verifiers, old.decrypters
+		return v
+	}
+	var set jwk.Set
 	for i := range s.keys {
 		if k := &s.keys[i]; k.decrypter != nil {
 			v.decrypters = append(v.decrypters, k.decrypter)
 		} else {
-			v.verifiers = append(v.verifiers, k.public)
+			set = append(set, k.public)
 		}
 	}
+	v.verifiers = newIndex(set)
 	return v
 }
 
