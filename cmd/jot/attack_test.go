@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -112,7 +113,12 @@ func TestAttack(t *testing.T) {
 	}
 	var visits atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
-	defer server.Close()
+	t.Cleanup(func() { // when all cases are done, which run beside each other
+		server.Close()
+		if n := visits.Load(); n != 0 {
+			t.Errorf("a URL of a header was visited %d times", n)
+		}
+	})
 
 	folder := t.TempDir()
 	dump := exec.Command("go", "run", "./internal/attack/dump", folder, server.URL)
@@ -137,9 +143,12 @@ func TestAttack(t *testing.T) {
 		t.Fatalf("only %d cases", len(cases))
 	}
 
-	command := func(t *testing.T, s attackSetup) (stdout, stderr string, exit int) {
-		t.Helper()
-		if s.Kind == "secret" || s.Kind == "password" { // of which the command takes one final newline away
+	// Of a file with a secret the command takes one final newline away.
+	for _, c := range cases {
+		for _, s := range []attackSetup{c.Attack, c.Control} {
+			if s.Kind != "secret" && s.Kind != "password" {
+				continue
+			}
 			data, err := os.ReadFile(filepath.Join(folder, s.Key))
 			if err == nil {
 				err = os.WriteFile(filepath.Join(folder, s.Key+".nl"), append(data, '\n'), 0o600)
@@ -148,27 +157,26 @@ func TestAttack(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		exit, stdout, stderr = jot(t, "", s.arguments(folder)...)
-		return stdout, stderr, exit
 	}
+
 	// Many cases share a control: one run does for all of them.
-	controls := map[string]string{}
+	var controls sync.Map
 	control := func(t *testing.T, s attackSetup) string {
 		name := strings.Join(s.arguments(""), "\x00") // the names of files are hashes
-		if _, ok := controls[name]; !ok {
-			out, talk, exit := command(t, s)
+		once, _ := controls.LoadOrStore(name, sync.OnceValue(func() string {
+			exit, out, talk := jot(t, "", s.arguments(folder)...)
 			if exit != exitOK || !s.shows(out) {
-				controls[name] = talk + out
-			} else {
-				controls[name] = ""
+				return talk + out
 			}
-		}
-		return controls[name]
+			return ""
+		}))
+		return once.(func() string)()
 	}
 
 	for _, c := range cases {
 		t.Run(c.Title, func(t *testing.T) {
-			stdout, stderr, exit := command(t, c.Attack)
+			t.Parallel()
+			exit, stdout, stderr := jot(t, "", c.Attack.arguments(folder)...)
 			if exit != exitRefused && exit != exitUnreadable && exit != exitNoKey {
 				t.Errorf("exit %d, want a refusal with %q\n%s%s", exit, c.Want, stdout, stderr)
 			}
@@ -181,9 +189,6 @@ func TestAttack(t *testing.T) {
 				t.Errorf("the control is refused: %s", complaint)
 			}
 		})
-	}
-	if n := visits.Load(); n != 0 {
-		t.Errorf("a URL of a header was visited %d times", n)
 	}
 }
 

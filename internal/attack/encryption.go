@@ -287,7 +287,7 @@ func encryptionRules() []Case {
 	for _, w := range wrapping() {
 		e := w.seal("A128GCM", "", plaintext)
 		n := len(e.key)
-		sizes := []int{0, 1, 7, 8, 9, 15, n - 8, n - 1, n + 1, n + 8, 2 * n}
+		sizes := []int{0, 1, 8, n - 8, n - 1, n + 1, 2 * n}
 		slices.Sort(sizes)
 		for _, size := range slices.Compact(sizes) {
 			other := e
