@@ -496,7 +496,7 @@ func (r *Rotation) refresh(ctx context.Context, change func(*state, time.Time) e
 				return err
 			}
 		}
-		done, err := r.advance(ctx, s, version, seen, change)
+		done, err := r.advance(ctx, s, version, seen, &change)
 		if done || err != nil {
 			return err
 		}
@@ -504,20 +504,20 @@ func (r *Rotation) refresh(ctx context.Context, change func(*state, time.Time) e
 	return errConflict.With("too often")
 }
 
-// advance takes steps from what was seen until none is due. It is not done where another
-// process has saved in between.
-func (r *Rotation) advance(ctx context.Context, s *state, version string, seen time.Time, change func(*state, time.Time) error) (done bool, err error) {
+// advance makes the change, if there is one, and takes steps from what was seen until
+// none is due. It is not done where another process has saved in between. A change that
+// was saved is taken away, so that it is made once.
+func (r *Rotation) advance(ctx context.Context, s *state, version string, seen time.Time, change *func(*state, time.Time) error) (done bool, err error) {
 	for range maxSteps {
 		now := r.now() // and not before: see Rotation
 		next := &state{s.cache, s.lifetime, slices.Clone(s.keys)}
-		var changed bool
+		var changed, made bool
 		switch {
 		case version == "":
 			changed, err = true, r.begin(next, now)
-		case change != nil:
+		case *change != nil:
 			r.view.Store(r.newView(s, version, seen, now))
-			changed, err = true, change(next, now)
-			change = nil
+			changed, made, err = true, true, (*change)(next, now)
 		default:
 			r.view.Store(r.newView(s, version, seen, now))
 			changed, err = r.step(next, now)
@@ -535,6 +535,9 @@ func (r *Rotation) advance(ctx context.Context, s *state, version string, seen t
 			return false, nil
 		case err != nil:
 			return true, err
+		}
+		if made {
+			*change = nil
 		}
 		s = next
 	}
