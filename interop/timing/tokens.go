@@ -40,12 +40,13 @@ func experiments() []experiment {
 		}),
 		direct(),
 		keyWrap(),
+		gcmKeyWrap(),
 		agreement(),
 	}
 }
 
 // rsaes has the classes of RSA. Whoever has the public key can make all of them.
-func rsaes(alg string, pub *rsa.PublicKey, key jwk.Decrypter, wrap func(key []byte) []byte) experiment {
+func rsaes(alg string, pub *rsa.PublicKey, key jwk.Decrypter, encrypt func(key []byte) []byte) experiment {
 	header := `{"alg":"` + alg + `","enc":"A128CBC-HS256"}`
 	with := func(wrapped func(cek []byte) []byte, tamper tampering) func() string {
 		return func() string {
@@ -62,12 +63,12 @@ func rsaes(alg string, pub *rsa.PublicKey, key jwk.Decrypter, wrap func(key []by
 		}
 	}
 	return experiment{alg + "+A128CBC-HS256", jwk.DecryptionSet{key}, []class{
-		{name: "good", good: true, make: with(wrap, untouched)},
-		{name: "bad tag", judged: true, make: with(wrap, badTag)},
+		{name: "good", good: true, make: with(encrypt, untouched)},
+		{name: "bad tag", judged: true, make: with(encrypt, badTag)},
 		{name: "bad padding", judged: true, make: with(raw(0), untouched)},
 		{name: "bad padding, first byte", judged: true, make: with(raw(1), untouched)},
-		{name: "bad key", judged: true, make: with(func([]byte) []byte { return wrap(random(32)) }, untouched)},
-		{name: "bad length of the key", judged: true, make: with(func(cek []byte) []byte { return wrap(cek[:16]) }, untouched)},
+		{name: "bad key", judged: true, make: with(func([]byte) []byte { return encrypt(random(32)) }, untouched)},
+		{name: "bad length of the key", judged: true, make: with(func(cek []byte) []byte { return encrypt(cek[:16]) }, untouched)},
 	}}
 }
 
@@ -91,30 +92,36 @@ func direct() experiment {
 // keyWrap has the classes of AES key wrap.
 func keyWrap() experiment {
 	key := must(jwk.GenerateSharedKey(jwa.A128KW))
-	wrap := func(cek []byte) []byte {
-		w := jwk.Wrapping{Encryption: jwa.A128CBC_HS256}
-		must(key.EncryptKey(context.Background(), cek, &w))
-		return w.EncryptedKey
-	}
-	return wrapping("A128KW", `{"alg":"A128KW","enc":"A128CBC-HS256"}`, key, wrap)
+	return wrapping("A128KW", key, func(cek []byte) (members string, encryptedKey []byte) {
+		return "", wrap(key, cek).EncryptedKey
+	})
+}
+
+// gcmKeyWrap has those of AES-GCM key wrap.
+func gcmKeyWrap() experiment {
+	key := must(jwk.GenerateSharedKey(jwa.A128GCMKW))
+	return wrapping("A128GCMKW", key, func(cek []byte) (members string, encryptedKey []byte) {
+		w := wrap(key, cek)
+		return `,"iv":"` + encode(w.IV) + `","tag":"` + encode(w.Tag) + `"`, w.EncryptedKey
+	})
 }
 
 // agreement has those of a key that is wrapped with one that is agreed on.
 func agreement() experiment {
 	private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	key := must(jwk.NewDecryptionKey(jwa.ECDH_ES_A128KW, "", private))
-	w := jwk.Wrapping{Encryption: jwa.A128CBC_HS256}
-	must(key.Public().EncryptKey(context.Background(), random(32), &w))
-	epk := string(must(w.EphemeralKey.MarshalJSON()))
+	epk := wrap(key.Public(), random(32)).EphemeralKey
+	members := `,"epk":` + string(must(epk.MarshalJSON()))
 	// The same ephemeral key each time: what it is agreed with is known only to this
 	// process, which wraps with it again.
-	kek := must(jwk.NewSharedKey(jwa.A128KW, "", agreedOn(private, w.EphemeralKey)))
-	wrap := func(cek []byte) []byte {
-		w := jwk.Wrapping{Encryption: jwa.A128CBC_HS256}
-		must(kek.EncryptKey(context.Background(), cek, &w))
-		return w.EncryptedKey
-	}
-	return wrapping("ECDH-ES+A128KW", `{"alg":"ECDH-ES+A128KW","enc":"A128CBC-HS256","epk":`+epk+`}`, key, wrap)
+	kek := must(jwk.NewSharedKey(jwa.A128KW, "", agreedOn(private, epk)))
+	return wrapping("ECDH-ES+A128KW", key, func(cek []byte) (string, []byte) { return members, wrap(kek, cek).EncryptedKey })
+}
+
+func wrap(key jwk.Encrypter, cek []byte) jwk.Wrapping {
+	w := jwk.Wrapping{Encryption: jwa.A128CBC_HS256}
+	must(key.EncryptKey(context.Background(), cek, &w))
+	return w
 }
 
 // agreedOn derives the key that wraps.
@@ -131,22 +138,23 @@ func agreedOn(private *ecdsa.PrivateKey, epk *jwk.JWK) []byte {
 	return sum[:16]
 }
 
-func wrapping(name, header string, key jwk.Decrypter, wrap func(cek []byte) []byte) experiment {
-	with := func(wrapped func(cek []byte) []byte, tamper tampering) func() string {
+// wrapping has the classes of a key that is wrapped; send returns what the header says
+// of that, and the encrypted key.
+func wrapping(alg string, key jwk.Decrypter, send func(cek []byte) (members string, encryptedKey []byte)) experiment {
+	with := func(sent func(cek []byte) []byte, tamper tampering, flip byte) func() string {
 		return func() string {
 			cek := random(32)
-			return token(header, wrapped(cek), cek, tamper)
+			members, encryptedKey := send(sent(cek))
+			encryptedKey[int(random(1)[0])%len(encryptedKey)] ^= flip
+			return token(`{"alg":"`+alg+`","enc":"A128CBC-HS256"`+members+`}`, encryptedKey, cek, tamper)
 		}
 	}
-	return experiment{name + "+A128CBC-HS256", jwk.DecryptionSet{key}, []class{
-		{name: "good", good: true, make: with(wrap, untouched)},
-		{name: "bad tag", judged: true, make: with(wrap, badTag)},
-		{name: "bad wrapping", judged: true, make: with(func(cek []byte) []byte {
-			out := wrap(cek)
-			out[random(1)[0]%40] ^= 1
-			return out
-		}, untouched)},
-		{name: "bad key", judged: true, make: with(func([]byte) []byte { return wrap(random(32)) }, untouched)},
+	same := func(cek []byte) []byte { return cek }
+	return experiment{alg + "+A128CBC-HS256", jwk.DecryptionSet{key}, []class{
+		{name: "good", good: true, make: with(same, untouched, 0)},
+		{name: "bad tag", judged: true, make: with(same, badTag, 0)},
+		{name: "bad wrapping", judged: true, make: with(same, untouched, 1)},
+		{name: "bad key", judged: true, make: with(func([]byte) []byte { return random(32) }, untouched, 0)},
 	}}
 }
 
@@ -163,7 +171,6 @@ const (
 
 // token encrypts with A128CBC-HS256 (RFC 7518, Section 5.2.3).
 func token(header string, encryptedKey, cek []byte, tamper tampering) string {
-	encode := base64.RawURLEncoding.EncodeToString
 	protected := encode([]byte(header))
 	text := bytes.Clone(plaintext)
 	pad := aes.BlockSize - len(text)%aes.BlockSize
@@ -189,6 +196,8 @@ func token(header string, encryptedKey, cek []byte, tamper tampering) string {
 	}
 	return protected + "." + encode(encryptedKey) + "." + encode(iv) + "." + encode(text) + "." + encode(tag)
 }
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func random(n int) []byte {
 	b := make([]byte, n)
