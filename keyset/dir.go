@@ -318,12 +318,12 @@ func (f *dirFile) load(root *os.Root, o DirOptions) error {
 	if err != nil {
 		return err
 	}
-	texts, err := split(data)
+	texts, read, err := split(data)
 	if err != nil {
 		return err
 	}
 	for i, text := range texts {
-		desc, err := describe(text)
+		desc, err := describe(text, read)
 		if err == nil && desc.IsPrivate() {
 			if err := f.secluded(o); err != nil {
 				f.keys, f.skipped = nil, nil
@@ -366,42 +366,35 @@ type wireKeys struct {
 	Keys []json.RawMessage `json:"keys"`
 }
 
-// split returns the keys of a set, or the whole file where it is no set.
-func split(data []byte) ([][]byte, error) {
-	if !isJSON(data) {
-		return [][]byte{data}, nil
+// split returns the keys of a set, or the whole file where it is no set, and what reads
+// them.
+func split(data []byte) (texts [][]byte, read func([]byte) (jwk.JWK, error), err error) {
+	switch {
+	case bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")):
+	case bytes.Contains(data, []byte("-----BEGIN ")):
+		return [][]byte{data}, jwk.ParsePEM, nil
+	default:
+		return [][]byte{data}, jwk.ParseDER, nil
 	}
 	var set wireKeys
 	if err := strictjson.Unmarshal(bytes.Clone(data), &set, strictjson.Limits{Bytes: maxFile, Members: 100 * maxFileKeys}); err != nil {
-		return nil, errNoKeys.Wrap(err)
+		return nil, nil, errNoKeys.Wrap(err)
 	}
 	if set.Keys == nil {
-		return [][]byte{data}, nil
+		return [][]byte{data}, jwk.Parse, nil
 	}
 	if len(set.Keys) > maxFileKeys {
-		return nil, errTooMany.With(fmt.Sprintf("more than %d keys", maxFileKeys))
+		return nil, nil, errTooMany.With(fmt.Sprintf("more than %d keys", maxFileKeys))
 	}
-	var texts [][]byte
 	for _, raw := range set.Keys {
 		texts = append(texts, raw)
 	}
-	return texts, nil
-}
-
-func isJSON(data []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
+	return texts, jwk.Parse, nil
 }
 
 // describe reads one key. A private one without a kid is given one.
-func describe(text []byte) (desc jwk.JWK, err error) {
-	switch {
-	case isJSON(text):
-		desc, err = jwk.Parse(text)
-	case bytes.Contains(text, []byte("-----BEGIN ")):
-		desc, err = jwk.ParsePEM(text)
-	default:
-		desc, err = jwk.ParseDER(text)
-	}
+func describe(text []byte, read func([]byte) (jwk.JWK, error)) (jwk.JWK, error) {
+	desc, err := read(text)
 	if err == nil && desc.IsPrivate() && desc.KeyID() == "" && desc.KeyType() != "oct" {
 		var kid string
 		if kid, err = desc.Thumbprint(crypto.SHA256); err == nil {
