@@ -67,11 +67,14 @@ func encryptionRules() []Case {
 		if row.hash != 0 {
 			other.tag = e.mac(enc, w.wrap(enc, nil).cek, e.protected())
 			bad("whole_MAC", other, "token.malformed")
+			// The tag is right, so that only the length is wrong.
 			other = e
 			other.text = nil
+			other.tag = other.mac(enc, w.wrap(enc, nil).cek, e.protected())[:row.tag]
 			bad("no_ciphertext", other, "dec.failed")
-			other.text = e.text[:len(e.text)-1]
-			bad("part_of_a_block", other, "dec.failed")
+			other.text = append(bytes.Clone(e.text), 0)
+			other.tag = other.mac(enc, w.wrap(enc, nil).cek, e.protected())[:row.tag]
+			bad("block_and_a_byte", other, "dec.failed")
 		}
 		for name, edit := range map[string]func(*envelope){
 			"tag_changed":        func(e *envelope) { e.tag = flip(e.tag) },
@@ -310,6 +313,8 @@ func encryptionRules() []Case {
 	// A good wrapping of a key that enc has no use for.
 	long := kw.wrap("A128GCM", seed("long", 32))
 	add("J13", "CEK_of_another_length", kw, enclose(kw.header("A128GCM", ""), "A128GCM", cek, long.key, plaintext).compact(), kw.usual(), "header.invalid")
+	// The right key, by which no one sees that it was unwrapped with the right one.
+	add("J13", "initial_value_of_another", kw, enclose(kw.header("A128GCM", ""), "A128GCM", cek, wrapFrom(make([]byte, 8), seed("A128KW", 16), cek), plaintext).compact(), kw.usual(), "dec.failed")
 	stranger := aesKW("A128KW")
 	strange := enclose(kw.header("A128GCM", ""), "A128GCM", cek, wrapAES(seed("stranger", 16), cek), plaintext)
 	add("J13", "wrapped_by_a_stranger", stranger, strange.compact(), kw.usual(), "dec.failed")

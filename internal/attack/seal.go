@@ -157,9 +157,11 @@ func aesKW(alg string) way {
 }
 
 // wrapAES is RFC 3394, Section 2.2.1.
-func wrapAES(kek, key []byte) []byte {
+func wrapAES(kek, key []byte) []byte { return wrapFrom(bytes.Repeat([]byte{0xa6}, 8), kek, key) }
+
+func wrapFrom(initial, kek, key []byte) []byte {
 	block := must(aes.NewCipher(kek))
-	out := append(bytes.Repeat([]byte{0xa6}, 8), key...)
+	out := append(bytes.Clone(initial), key...)
 	var b [16]byte
 	copy(b[:], out[:8])
 	for t := uint64(1); t <= uint64(6*len(key)/8); t++ {
