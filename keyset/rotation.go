@@ -620,8 +620,11 @@ func (r *Rotation) prepare(s *state, alg jwa.Algorithm, now time.Time) (changed 
 		return true, nil
 	}
 	k, err := r.generate(alg, now)
+	if err != nil {
+		return false, err
+	}
 	s.keys = append(s.keys, k)
-	return true, err
+	return true, nil
 }
 
 // waits reports whether the key was published and is not active.
@@ -644,25 +647,20 @@ func (k *rotated) retire(now time.Time, b jwk.Binding) (rotated, error) {
 // generate makes a key. RFC 7517, Section 4.2: "use" tells those apart that are for
 // signatures and for encryption.
 func (r *Rotation) generate(alg jwa.Algorithm, now time.Time) (rotated, error) {
-	var desc jwk.JWK
+	var key interface{ PrivateJWK() (jwk.JWK, error) }
+	var err error
 	if alg.Use() == "enc" {
-		key, err := jwk.GenerateDecryptionKey(alg, "", r.t.Binding.Agreements...)
-		if err != nil {
-			return rotated{}, err
-		}
-		if desc, err = key.PrivateJWK(); err != nil {
-			return rotated{}, err
-		}
+		key, err = jwk.GenerateDecryptionKey(alg, "", r.t.Binding.Agreements...)
 	} else {
-		key, err := jwk.Generate(alg, r.t.Binding.Extensions...)
-		if err != nil {
-			return rotated{}, err
-		}
-		if desc, err = key.PrivateJWK(); err != nil {
-			return rotated{}, err
-		}
+		key, err = jwk.Generate(alg, r.t.Binding.Extensions...)
 	}
-	desc, err := desc.With("use", alg.Use())
+	if err != nil {
+		return rotated{}, err
+	}
+	desc, err := key.PrivateJWK()
+	if err == nil {
+		desc, err = desc.With("use", alg.Use())
+	}
 	if err != nil {
 		return rotated{}, err
 	}

@@ -3,6 +3,8 @@ package keyset
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -853,7 +855,7 @@ func (s gated) Load(ctx context.Context) ([]byte, string, error) {
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := table
-		table.Clock = nil
+		table.Clock, table.Every = nil, 3*time.Hour
 		store := &faulty{Store: new(MemoryStore)}
 		r, err := NewRotation(store, table, jwa.EdDSA)
 		if err != nil {
@@ -884,6 +886,90 @@ func TestRun(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// testExtension is an extension that proves nothing: whoever knows the public key signs.
+func testExtension(t *testing.T) jwk.Extension {
+	alg, err := jwa.New("TST1", jwa.Traits{KeyType: "TST", SignatureSize: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := func(j jwk.JWK, message []byte) []byte {
+		x, _ := j.Member("x5")
+		sum := sha256.Sum256(append(x, message...))
+		return sum[:]
+	}
+	return jwk.Extension{
+		Algorithm: alg, Thumbprint: []string{"kty", "x5"},
+		Verify: func(j jwk.JWK) (func(message, signature []byte) bool, error) {
+			return func(message, signature []byte) bool { return bytes.Equal(signature, mac(j, message)) }, nil
+		},
+		Sign: func(j jwk.JWK) (func(context.Context, []byte) ([]byte, error), error) {
+			return func(_ context.Context, message []byte) ([]byte, error) { return mac(j, message), nil }, nil
+		},
+		Generate: func() ([]byte, error) {
+			return fmt.Appendf(nil, `{"kty":"TST","x5":%q,"priv":%q}`, rand.Text(), rand.Text()), nil
+		},
+	}
+}
+
+func TestRotationExtension(t *testing.T) {
+	b := newBench(t)
+	x := testExtension(t)
+	r := b.rotation(func(t *Timetable) { t.Binding.Extensions = []jwk.Extension{x} }, x.Algorithm)
+	s, err := r.Signer(bg, x.Algorithm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := jws.Sign(bg, s, jws.Header{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.pass(table.Every)
+	for range 2 {
+		if _, err := jws.Verify(bg, r, raw, jws.Options{}); err != nil {
+			t.Error(err)
+		}
+		b.pass(time.Hour)
+	}
+	if n := strings.Count(b.stored(), `"priv"`); n != 2 {
+		t.Errorf("%d private keys are stored", n)
+	}
+	if b.published(r)[1] != s.KeyID() {
+		t.Error("the retired key is not published")
+	}
+	// A process that lacks the extension cannot stand in for the others.
+	_, err = b.rotation(nil).Signer(bg, jwa.EdDSA)
+	wantCode(t, err, "key.unsupported")
+}
+
+// A key that cannot be made is no reason to stop.
+func TestNoKeyIsMade(t *testing.T) {
+	b := newBench(t)
+	x := testExtension(t)
+	for range 2 {
+		r := b.rotation(nil, x.Algorithm, jwa.EdDSA)
+		_, err := r.Inspect(bg)
+		wantCode(t, err, "key.unsupported")
+		b.signer(b.rotation(nil))
+	}
+	b.signer(b.rotation(nil, jwa.EdDSA, x.Algorithm))
+	// Nor to revoke no key.
+	broken := x
+	broken.Generate = func() ([]byte, error) { return nil, errors.New("no entropy") }
+	with := func(t *Timetable) { t.Binding.Extensions = []jwk.Extension{x} }
+	b = newBench(t)
+	s, err := b.rotation(with, x.Algorithm).Signer(bg, x.Algorithm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := b.rotation(func(t *Timetable) { t.Binding.Extensions = []jwk.Extension{broken} }, x.Algorithm)
+	if err := r.Revoke(bg, s.KeyID()); err == nil || err.Error() != "no entropy" {
+		t.Error(err)
+	}
+	if strings.Contains(b.stored(), s.KeyID()) {
+		t.Error("the key is not revoked")
+	}
 }
 
 func TestRotationConcurrent(t *testing.T) {
