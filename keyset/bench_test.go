@@ -1,6 +1,8 @@
 package keyset_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"testing"
 	"time"
 
@@ -112,6 +114,61 @@ func BenchmarkVerify(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkOverhead has signatures that cost nothing, so that the rest can be seen: what
+// a warm Remote adds to a fixed set.
+func BenchmarkOverhead(b *testing.B) {
+	alg, err := jwa.New("FREE", jwa.Traits{KeyType: "FREE"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	binding := jwk.Binding{Extensions: []jwk.Extension{{
+		Algorithm: alg, Thumbprint: []string{"kty"},
+		Verify: func(jwk.JWK) (func(message, signature []byte) bool, error) {
+			return func(message, signature []byte) bool { return true }, nil
+		},
+	}}}
+	s := newServer(b)
+	s.raw = `{"keys":[{"kty":"FREE","alg":"FREE","kid":"3b5c1d2e"}]}`
+	o := options(newClock())
+	o.Clock, o.Binding = nil, binding
+	r := remote(b, s.URL+"/jwks", o)
+	fixed, err := r.Set(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	raw := encode([]byte(`{"alg":"FREE","kid":"3b5c1d2e"}`)) + "." + encode([]byte(fmt.Sprintf(
+		`{"iss":"https://as.example","sub":"alice","aud":"api","exp":%d,"jti":"3b5c1d2e","scope":"read write","client_id":"client-7","admin":true,"level":42}`,
+		time.Now().Add(time.Hour).Unix()))) + "." + encode(make([]byte, 64))
+	p := jwt.Policy{Issuers: []string{"https://as.example"}, Audiences: []string{"api"}}
+	for _, source := range []struct {
+		name string
+		keys jwk.Source
+	}{{"set", fixed}, {"remote", r}} {
+		v, err := jwt.NewVerifier[claims](source.keys, p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(source.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.Verify(ctx, raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(source.name+"/parallel", func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := v.Verify(ctx, raw); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
 	}
 }
 

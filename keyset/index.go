@@ -98,8 +98,12 @@ func certificateOf(d jwk.JWK) string {
 	return ""
 }
 
-// find answers a query. It allocates nothing where a token's header is as most are.
-func (x *index) find(q jwk.Query) *answer {
+// find answers a query.
+func (x *index) find(q jwk.Query) *answer { return x.lookUp(&q) }
+
+// lookUp is find without the copy. It allocates nothing where a token's header is as
+// most are.
+func (x *index) lookUp(q *jwk.Query) *answer {
 	a, ok := x.answers[keyQuery{q.KeyID, q.Algorithm}]
 	part, named := x.set, true
 	if !ok && q.KeyID != "" {
@@ -111,7 +115,7 @@ func (x *index) find(q jwk.Query) *answer {
 	if ok && (q.X5TS256 == "" || !a.mixed && (a.x5t == "" || a.x5t == q.X5TS256)) {
 		return a
 	}
-	return ask(part, q)
+	return ask(part, *q)
 }
 
 // readSet reads a set that was published. Secrets and private keys are left out of it:

@@ -80,6 +80,8 @@ type Options struct {
 	// may lead although it is not public, as in a cluster.
 	AllowNetworks []netip.Prefix
 	AllowHosts    []string
+
+	real bool // Clock is time.Now
 }
 
 func (o Options) normalize() (Options, error) {
@@ -113,7 +115,7 @@ func (o Options) normalize() (Options, error) {
 		return o, errOptions.With("MinAge is longer than MaxAge")
 	}
 	if o.Clock == nil {
-		o.Clock = time.Now
+		o.Clock, o.real = time.Now, true
 	}
 	o.Header = o.Header.Clone()
 	return o, nil
@@ -211,6 +213,7 @@ type core struct {
 	load   func(ctx context.Context, etag string) (*fetch.Response, error)
 	snap   atomic.Pointer[snapshot]
 	seed   maphash.Seed
+	born   time.Time // zero where the clock is not time.Now
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -226,7 +229,7 @@ type core struct {
 	unknown   map[uint64]time.Time
 }
 
-// snapshot is a set and its times. It never changes.
+// snapshot is a set and its times. But for looked, it never changes.
 type snapshot struct {
 	*index
 	skipped []jwk.Skipped
@@ -234,8 +237,10 @@ type snapshot struct {
 	etag    string
 
 	fetched, refresh, expires, until time.Time
-	// Before check there is nothing to do but to answer.
-	check time.Time
+	// Before check there is nothing to do but to answer, nor, by the monotonic clock,
+	// before looked since the core was made.
+	check  time.Time
+	looked *atomic.Int64
 }
 
 // flight is a fetch.
@@ -256,6 +261,9 @@ func (f *flight) wait(ctx context.Context) error {
 func (c *core) start(source string, o Options, load func(context.Context, string) (*fetch.Response, error)) {
 	c.source, c.o, c.load = source, o, load
 	c.seed = maphash.MakeSeed()
+	if o.real {
+		c.born = time.Now()
+	}
 	c.unknown = map[uint64]time.Time{}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if o.File == "" {
@@ -273,33 +281,49 @@ func (c *core) start(source string, o Options, load func(context.Context, string
 // Keys returns the keys that fit the query, by the rules of [jwk.Set.Keys]. Where none
 // has the kid, it waits for a fetch, if one may begin.
 func (c *core) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
-	a, err := c.find(ctx, q)
+	a, err := c.find(ctx, &q)
 	if err != nil {
 		return nil, err
 	}
 	return a.keys, a.err
 }
 
-func (c *core) find(ctx context.Context, q jwk.Query) (*answer, error) {
-	now := c.o.Clock()
+func (c *core) find(ctx context.Context, q *jwk.Query) (*answer, error) {
 	s := c.snap.Load()
-	if s == nil || !now.Before(s.check) {
+	if s == nil || !c.quiet(s) {
 		var err error
-		if s, err = c.current(ctx, now); err != nil {
+		if s, err = c.current(ctx, c.o.Clock()); err != nil {
 			return nil, err
 		}
 	}
-	a := s.find(q)
+	a := s.lookUp(q)
 	if a.err != nil && errors.Is(a.err, jwk.ErrNoKey) {
-		renewed, err := c.renew(ctx, s, q, now)
+		renewed, err := c.renew(ctx, s, *q, c.o.Clock())
 		if err != nil {
 			return nil, err
 		}
 		if renewed != s {
-			a = renewed.find(q)
+			a = renewed.lookUp(q)
 		}
 	}
 	return a, nil
+}
+
+// quiet reports whether there is nothing to do but to answer. The time of day costs as
+// much as all the rest, so that it is read once in a second of the monotonic clock,
+// which costs half of that but stands still while a machine sleeps.
+func (c *core) quiet(s *snapshot) bool {
+	var since time.Duration
+	if !c.born.IsZero() {
+		if since = time.Since(c.born); int64(since) < s.looked.Load() {
+			return true
+		}
+	}
+	left := s.check.Sub(c.o.Clock())
+	if left > 0 && !c.born.IsZero() {
+		s.looked.Store(int64(since + min(left, time.Second)))
+	}
+	return left > 0
 }
 
 // Set returns all the keys, those for encryption too. It must not be asked in place of
@@ -412,6 +436,7 @@ func (c *core) may(now time.Time) bool { return !c.closed && !now.Before(c.next)
 // then nobody takes the lock.
 func (c *core) postpone(s *snapshot) *snapshot {
 	p := *s
+	p.looked = new(atomic.Int64)
 	switch {
 	case c.flight != nil && c.failures == 0:
 		p.check = s.expires // then they wait for it
@@ -587,7 +612,7 @@ func (s *snapshot) plan(o *Options) {
 	}
 	s.refresh = s.expires.Add(-jitter(ahead))
 	s.until = s.expires.Add(o.MaxStale)
-	s.check = s.refresh
+	s.check, s.looked = s.refresh, new(atomic.Int64)
 }
 
 // jitter returns a time between d and its half.

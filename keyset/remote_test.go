@@ -763,3 +763,28 @@ const (
 {"kty":"OKP","crv":"Ed25519","kid":"two","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","x5t#S256":"u5ufFQQjAqeoqxHWrFrTSl6TmQUnoW8x4kvWZBScsKo"},
 {"kty":"OKP","crv":"Ed25519","kid":"two","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","x5t#S256":"AAAAFQQjAqeoqxHWrFrTSl6TmQUnoW8x4kvWZBScsKo"}]}`
 )
+
+// Without a Clock the time is that of the machine.
+func TestRemoteRealClock(t *testing.T) {
+	s := newServer(t, keyNamed(t, "1").Public())
+	o := options(newClock())
+	o.Clock, o.MinAge, o.MaxAge, o.MinInterval = nil, 20*time.Millisecond, 20*time.Millisecond, time.Hour
+	r := remote(t, s.URL+"/jwks", o)
+	ask(t, r, "1", "")
+	if st := r.State(); time.Since(st.Fetched) < 0 || time.Since(st.Fetched) > time.Minute {
+		t.Error(st.Fetched)
+	}
+	for s.count("/jwks") < 3 { // as it expires
+		ask(t, r, "1", "")
+	}
+	o.MinAge, o.MaxAge = time.Hour, time.Hour
+	r = remote(t, s.URL+"/jwks", o)
+	n := s.count("/jwks")
+	for range 1000 {
+		ask(t, r, "1", "")
+	}
+	ask(t, r, "2", "key.none")
+	if s.count("/jwks") != n+1 {
+		t.Error(s.count("/jwks")-n, "fetches")
+	}
+}

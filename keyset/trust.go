@@ -242,7 +242,7 @@ func (m *template) keys(ctx context.Context, q jwk.Query, name string) ([]jwk.Ve
 		}
 		return source.Keys(ctx, q)
 	}
-	a, err := m.Keys.find(ctx, q)
+	a, err := m.Keys.find(ctx, &q)
 	switch {
 	case err != nil:
 		return nil, err
