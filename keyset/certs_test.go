@@ -769,7 +769,7 @@ func TestX5U(t *testing.T) {
 		"nine":              {body: pemOf(slices.Repeat([][]byte{root.Raw}, 9)...), code: "cert.limit"},
 		"as plain text":     {body: pemOf(leaf.chain()...), mime: "text/plain; charset=utf-8"},
 		"no key for tokens": {body: pemOf(certify(t, root, curve(t, elliptic.P224()), nil).Raw), code: "keys.unreachable"},
-		"a weak key":        {body: pemOf(certify(t, root, must(rsa.GenerateKey(rand.Reader, 1024)), nil).Raw), code: "key.weak"},
+		"a weak key":        {body: pemOf(certify(t, root, mustMake(rsa.GenerateKey(rand.Reader, 1024)), nil).Raw), code: "key.weak"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCertServer(t)
@@ -799,7 +799,7 @@ func TestX5U(t *testing.T) {
 	ask(jwk.Query{}, "keys.stale")
 }
 
-func must[T any](v T, err error) T {
+func mustMake[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
@@ -807,7 +807,7 @@ func must[T any](v T, err error) T {
 }
 
 func publicPEM(h *holder) string {
-	return string(must(must(jwk.FromKey(h.key.Public())).MarshalPEM()))
+	return string(mustMake(mustMake(jwk.FromKey(h.key.Public())).MarshalPEM()))
 }
 
 func TestJKU(t *testing.T) {

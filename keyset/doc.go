@@ -12,7 +12,8 @@
 // tokens are verified: with a key that was fetched already, no token waits. They have
 // no goroutine but that of a fetch in flight.
 //
-// [Trust] has the issuers of a program that accepts many.
+// [Trust] has the issuers of a program that accepts many. [Certificates] is for signers
+// whose keys come with their tokens, in certificates.
 //
 // # What is promised of fetched keys
 //
@@ -52,4 +53,8 @@
 //
 //	key.none, key.ambiguous, alg.mismatch   as by a [jwk.Set]
 //	issuer.untrusted                        its issuer is not in the [Trust]
+//	cert.untrusted, cert.expired            no path leads from its certificate to a root, or none at this time
+//	cert.name, cert.usage                   the certificate is another's, or not for signatures
+//	cert.mismatch                           it is not that of "x5t#S256"
+//	cert.missing, cert.malformed, cert.limit
 package keyset
