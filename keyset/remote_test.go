@@ -309,7 +309,7 @@ func TestRemoteOutage(t *testing.T) {
 			c, _, _ := http.NewResponseController(w).Hijack()
 			_ = c.Close()
 		},
-		"redirect":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) },
+		"redirect":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
 		"HTML":         func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
 		"no set":       func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) },
 		"duplicate":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys":[],"keys":[]}`) },
