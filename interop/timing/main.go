@@ -123,7 +123,7 @@ func (e experiment) run(out io.Writer, samples int) (float64, error) {
 // and the same error.
 func (c class) check(err error) error {
 	switch {
-	case c.good && err == nil, !c.good && err == jwe.ErrDecrypt: //nolint:errorlint // the very same
+	case c.good && err == nil, !c.good && err == jwe.ErrDecrypt: // the very same
 		return nil
 	case c.good:
 		return fmt.Errorf("%s is refused: %w", c.name, err)
