@@ -110,6 +110,21 @@ func refused(refusals []*ClaimError, claim string) bool {
 	return slices.ContainsFunc(refusals, func(e *ClaimError) bool { return e.Claim == claim })
 }
 
+// adopt adds what a caller's own check refuses.
+func adopt(refusals, more []*ClaimError) []*ClaimError {
+	for _, e := range more {
+		if slices.ContainsFunc(refusals, func(r *ClaimError) bool { return r.Claim == e.Claim && r.Code == e.Code }) {
+			continue
+		}
+		e.Claim, e.Got = bound(e.Claim), bound(e.Got)
+		if i := slices.IndexFunc(ofClaims, func(f *fault.Error) bool { return f.Code() == e.Code }); i >= 0 && e.cause == nil {
+			e.cause = ofClaims[i]
+		}
+		refusals = append(refusals, e)
+	}
+	return refusals
+}
+
 func errorsOf(refusals []*ClaimError) []error {
 	errs := make([]error, len(refusals))
 	for i, e := range refusals {

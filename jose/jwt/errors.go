@@ -46,6 +46,12 @@ var (
 	errB64        = jws.ErrHeader.(*fault.Error).Wrap(fault.New("b64.invalid", "RFC 7797, Section 7", "a JWT may not have an unencoded payload"))
 )
 
+// ofClaims are the refusals of a claim, by which one that a caller makes is known.
+var ofClaims = []*fault.Error{
+	errIssMissing, errIssuer, errAudMissing, errAudience, errExpMissing, errExpired, errLifetime, errEarly, errOrder,
+	errIatMissing, errIssuedAt, errTooOld, errJtiMissing, errReplay, errMissing, errClaims,
+}
+
 // The refusals, for [errors.Is]. Each stands for the family of codes that is named
 // beside it; the code itself is in [ClaimError] and [RejectError.Codes].
 var (

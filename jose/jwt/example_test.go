@@ -309,3 +309,28 @@ func ExampleSignEncrypted() {
 	// token refused: token.encrypted: the token is malformed: it is encrypted, and the policy has no Decryption
 	// true token refused: dec.failed: it cannot be decrypted
 }
+
+// Rules of your own stand beside those of the policy, in one refusal.
+func ExampleVerifier_VerifyWith() {
+	key := newKey()
+	v := must(jwt.NewVerifier[Order](jwk.Set{key.Public()}, jwt.Policy{
+		Issuers: []string{"shop"}, AnyAudience: true,
+		// Tokens from before there was a typ are accepted, and told apart by what they hold.
+		Type: "order+jwt", Types: []string{"JWT"},
+		Leeway: jwt.DefaultLeeway, Clock: func() time.Time { return now },
+	}))
+	raw := must(jwt.Sign(ctx, key, jwt.Header{}, jwt.Registered{Issuer: "shop", Expiry: now.Add(-time.Hour)}, Order{}))
+
+	_, err := v.VerifyWith(ctx, raw, func(t *jwt.Token[Order], now time.Time) []*jwt.ClaimError {
+		if t.Claims.Number == 0 {
+			return []*jwt.ClaimError{{Claim: "order", Code: "order.missing", Want: "a number"}}
+		}
+		return nil
+	})
+	fmt.Println(err)
+	var refused *jwt.RejectError
+	fmt.Println(errors.As(err, &refused) && refused.Only("exp.expired"))
+	// Output:
+	// token refused: exp.expired: exp: want a time after 2026-01-01T11:59:00Z; order.missing: order: want a number
+	// false
+}

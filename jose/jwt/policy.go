@@ -12,10 +12,10 @@ import (
 // NoLeeway as [Policy.Leeway] asks for exact times.
 const NoLeeway time.Duration = -1
 
-const (
-	defaultLeeway = 60 * time.Second
-	maxLeeway     = 10 * time.Minute
-)
+// DefaultLeeway is what a zero [Policy.Leeway] means.
+const DefaultLeeway = 60 * time.Second
+
+const maxLeeway = 10 * time.Minute
 
 // Policy says which tokens a [Verifier] accepts. The zero Policy is refused: issuer
 // and audience must be named, or waived by name (RFC 8725, Sections 3.8 and 3.9).
@@ -34,6 +34,10 @@ type Policy struct {
 	// "application/" (RFC 8725, Section 3.11). Empty accepts only plain tokens:
 	// those without a typ and those with "JWT".
 	Type string
+	// Types are other values of typ that are accepted beside Type, for kinds that had none
+	// when their senders were written: "JWT" accepts plain tokens. They make it the caller's task to
+	// tell the kinds apart by their claims (RFC 8725, Section 3.12); see [Verifier.VerifyWith].
+	Types []string
 	// Algorithms narrows the algorithms of the keys. Empty accepts those of all keys.
 	Algorithms []jwa.Algorithm
 	// Required names claims, registered or not, that must be present and neither null nor,
@@ -110,7 +114,7 @@ func (p Policy) normalize() (Policy, error) {
 		return bad("name Audiences, or set AnyAudience")
 	case len(p.Audiences) > 0 && p.AnyAudience:
 		return bad("Audiences and AnyAudience exclude each other")
-	case slices.Contains(p.Issuers, ""), slices.Contains(p.Audiences, ""), slices.Contains(p.Required, ""), slices.Contains(p.Critical, ""):
+	case slices.Contains(p.Issuers, ""), slices.Contains(p.Audiences, ""), slices.Contains(p.Required, ""), slices.Contains(p.Critical, ""), slices.Contains(p.Types, ""):
 		return bad("an empty name")
 	case slices.Contains(p.Algorithms, jwa.Algorithm{}):
 		return bad("the zero algorithm in Algorithms")
@@ -139,12 +143,13 @@ func (p Policy) normalize() (Policy, error) {
 	}
 	p.Issuers = slices.Clone(p.Issuers)
 	p.Audiences = slices.Clone(p.Audiences)
+	p.Types = slices.Clone(p.Types)
 	p.Algorithms = slices.Clone(p.Algorithms)
 	p.Required = slices.Clone(p.Required)
 	p.Critical = slices.Clone(p.Critical)
 	switch p.Leeway {
 	case 0:
-		p.Leeway = defaultLeeway
+		p.Leeway = DefaultLeeway
 	case NoLeeway:
 		p.Leeway = 0
 	}

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
@@ -88,13 +89,25 @@ func planError(err error) error {
 // The refusal of a token is a [*RejectError]. What a source of keys or a [Replay]
 // fails with, and the end of ctx, is returned as it is.
 func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error) {
+	return v.VerifyWith(ctx, raw, nil)
+}
+
+// VerifyWith is Verify with rules of your own: check returns what it refuses, and that
+// stands beside the refusals of the policy in one [*RejectError], so that "only expired"
+// means both. It is called once the signature has verified and the claims could be read, before
+// [Policy.Replay]: a token that it refuses is not used up. The policy may yet refuse the token that
+// check sees, so check keeps nothing of it; now is the time that the policy is held to.
+//
+// A refusal with one of this package's codes matches the sentinel of that code. What
+// is refused twice is reported once; Got is cut to its limit.
+func (v *Verifier[C]) VerifyWith(ctx context.Context, raw string, check func(t *Token[C], now time.Time) []*ClaimError) (*Token[C], error) {
 	if len(raw) > v.policy.MaxSize {
 		return nil, reject(ErrTooLarge)
 	}
 	if v.tokens != nil {
 		if e := v.tokens.get(raw); e != nil && v.offered(ctx, e) {
 			// The copy keeps apart what callers can change.
-			t, err := v.accept(ctx, &e.head, e.key, slices.Clone(e.payload), e.selector)
+			t, err := v.accept(ctx, &e.head, e.key, slices.Clone(e.payload), e.selector, check)
 			if t == nil && errors.Is(err, ErrExpired) {
 				v.tokens.drop(e)
 			}
@@ -157,7 +170,7 @@ func (v *Verifier[C]) Verify(ctx context.Context, raw string) (*Token[C], error)
 	if layers != nil {
 		outermost = &head{h.head.header, layers}
 	}
-	t, err := v.accept(ctx, outermost, key, claims, selector)
+	t, err := v.accept(ctx, outermost, key, claims, selector, check)
 	// Anyone can encrypt a signed token anew, under a header of any size.
 	wide := slices.ContainsFunc(layers, func(l layer) bool { return len(l.encoded) > maxCachedHeader })
 	if t != nil && v.tokens != nil && len(raw) <= maxCachedToken && !wide {
@@ -197,11 +210,7 @@ func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signat
 		return nil, "", "", "", reject(errB64)
 	}
 	if !v.typed(encoded, h.head.header.Type) {
-		want := v.policy.Type
-		if want == "" {
-			want = "none, or JWT"
-		}
-		return nil, "", "", "", reject(errType.With("want typ " + want))
+		return nil, "", "", "", reject(errType.With("want typ " + v.types()))
 	}
 	return h, encoded, payload, signature, nil
 }
@@ -231,16 +240,39 @@ func (v *Verifier[C]) ask(ctx context.Context, h *headerEntry, selector string) 
 
 // typed reports whether typ is the policy's (RFC 8725, Section 3.11).
 func (v *Verifier[C]) typed(encoded, typ string) bool {
-	switch {
-	case v.policy.Type != "":
-		return compact.SameType(typ, v.policy.Type)
-	case typ != "":
-		return compact.SameType(typ, "JWT")
+	same := func(t string) bool { return compact.SameType(typ, t) }
+	if v.policy.Type != "" && same(v.policy.Type) || slices.ContainsFunc(v.policy.Types, same) {
+		return true
+	}
+	if typ != "" || !v.plain() {
+		return v.plain() && same("JWT")
 	}
 	// An empty typ is not an absent one. The header has been read strictly, so this cannot fail.
 	raw, _ := b64url.DecodeString(encoded)
 	_, present, _ := strictjson.Scan(raw, "typ")
 	return !present
+}
+
+// types says which values of typ the policy accepts.
+func (v *Verifier[C]) types() string {
+	var names []string
+	if v.policy.Type != "" {
+		names = append(names, v.policy.Type)
+	}
+	for _, t := range v.policy.Types {
+		if !compact.SameType(t, "JWT") {
+			names = append(names, t)
+		}
+	}
+	if v.plain() {
+		names = append(names, "none", "or JWT")
+	}
+	return strings.Join(names, ", ")
+}
+
+// plain reports whether the policy accepts tokens that have no type of their own.
+func (v *Verifier[C]) plain() bool {
+	return v.policy.Type == "" || slices.ContainsFunc(v.policy.Types, func(t string) bool { return compact.SameType(t, "JWT") })
 }
 
 // selector reads the one claim that chooses the keys, or returns "".
@@ -321,7 +353,7 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 }
 
 // accept reads the claims of a token whose signature has verified, and holds them to the policy.
-func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, payload []byte, selector string) (*Token[C], error) {
+func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, payload []byte, selector string, check func(*Token[C], time.Time) []*ClaimError) (*Token[C], error) {
 	t := &Token[C]{Key: key, head: h, payload: payload, limits: &v.limits}
 	t.Audience = t.single[:0]
 	now := v.policy.Clock()
@@ -331,7 +363,11 @@ func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, pay
 	if len(t.Audience) == 0 {
 		t.Audience = nil // absent, or empty
 	}
-	if refusals := append(v.check(t, now), v.replicas(h.layers, &t.Registered)...); refusals != nil {
+	refusals := append(v.check(t, now), v.replicas(h.layers, &t.Registered)...)
+	if check != nil {
+		refusals = adopt(refusals, check(t, now))
+	}
+	if refusals != nil {
 		return nil, &RejectError{errorsOf(refusals)}
 	}
 	if v.policy.Selector != "" {

@@ -363,7 +363,7 @@ func TestSelectorIsComparedAgain(t *testing.T) {
 	for _, name := range []string{"iss", "sub", "client_id"} {
 		v := hs(t, func(p *Policy) { p.Selector = name })
 		payload := []byte(with("client_id", `"c"`))
-		_, err := v.accept(ctx, new(head), secretKey(t), payload, "https://other.example")
+		_, err := v.accept(ctx, new(head), secretKey(t), payload, "https://other.example", nil)
 		want(t, err, "key.none")
 	}
 }
