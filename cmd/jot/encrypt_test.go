@@ -38,8 +38,8 @@ func keyFor(t *testing.T, folder string, alg jwa.Algorithm, extra ...string) str
 	return name
 }
 
-// TestEveryAlgorithm makes a key for each algorithm, encrypts with it and each content
-// encryption, and decrypts.
+// TestEveryAlgorithm makes a key for each algorithm, encrypts with it and decrypts. Where
+// that is quick, it takes each content encryption in turn.
 func TestEveryAlgorithm(t *testing.T) {
 	folder := t.TempDir()
 	message := "any \x00\xff bytes\r\n"
@@ -51,8 +51,8 @@ func TestEveryAlgorithm(t *testing.T) {
 				extra = []string{"--enc", enc.Name()}
 			case alg.Family() == "ECDH-ES":
 				extra = []string{"--crv", curves[i%len(curves)]}
-			case alg.Family() == "PBES2" && i > 0:
-				continue // which takes its time
+			case (alg.Family() == "PBES2" || alg.KeyType() == "RSA") && i > 0:
+				continue // which take their time
 			}
 			key := filepath.Join(folder, "key-"+alg.Name()+strings.Join(extra, "")+".json")
 			if _, err := os.Stat(key); err != nil {
@@ -70,6 +70,9 @@ func TestEveryAlgorithm(t *testing.T) {
 			code, out, errs := jot(t, token, append([]string{"decrypt", "--alg", alg.Name(), "--enc", enc.Name()}, args...)...)
 			if code != exitOK || out != message {
 				t.Errorf("%s with %s: exit %d %q %s", alg, enc, code, out, errs)
+			}
+			if i > 0 {
+				continue
 			}
 			if code, out, _ := jot(t, "", "key", "inspect", key); code != exitOK || !strings.Contains(out, "usable       yes") {
 				t.Errorf("%s: exit %d %s", alg, code, out)
