@@ -94,7 +94,7 @@ func TestVerifyWith(t *testing.T) {
 	}
 	// Nothing that is not signed reaches it.
 	want(t, verify(spoil(raw)), "sig.invalid")
-	want(t, verify(forge(plain, with("iss", "1"))), "claim.type")
+	want(t, verify(forge(plain, with("iss", "1"))), "json.type")
 	if calls != 3 {
 		t.Error("check saw what was not signed, or could not be read")
 	}
