@@ -186,7 +186,7 @@ var words = []entry{
 	{"0", "exit code", "", "Verified, or done."},
 	{"1", "exit code", "", "The token is refused: its signature, its claims or its type."},
 	{"2", "exit code", "", "Usage: an option is missing, unknown or contradicts another."},
-	{"3", "exit code", "", "The token or a key cannot be read: every error of token.* and json.*."},
+	{"3", "exit code", "", "The token or a key cannot be read: every error of token.* and json.*, and an encrypted key that its password does not open."},
 	{"4", "exit code", "", "No key fits the token, or the key itself is refused."},
 	{"5", "exit code", "", "A file or a URL is not to be had, or exists where it would be overwritten."},
 
