@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -135,10 +136,7 @@ func (c *Client) dialer(control controller) *net.Dialer {
 
 // dial dials a server itself.
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
+	host, _, _ := net.SplitHostPort(address) // which the transport has joined
 	var control controller
 	switch g := c.o.Guard; {
 	case ctx.Value(plainKey{}) != nil:
@@ -205,13 +203,8 @@ func (c *Client) Get(ctx context.Context, req Request) (*Response, error) {
 	if u.Scheme == "http" {
 		ctx = context.WithValue(ctx, plainKey{}, true)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, refused("it is not a URL")
-	}
-	if req.Header != nil {
-		r.Header = req.Header.Clone()
-	}
+	r := (&http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}}).WithContext(ctx)
+	maps.Copy(r.Header, req.Header)
 	if r.Header.Get("User-Agent") == "" {
 		r.Header.Set("User-Agent", "jot")
 	}
@@ -298,10 +291,7 @@ func accepts(contentType string, req *Request) bool {
 	if contentType == "" || len(req.Types) == 0 {
 		return true
 	}
-	got, _, err := mime.ParseMediaType(contentType)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		return false
-	}
+	got, _, _ := mime.ParseMediaType(contentType) // nothing, or without parameters, where it is malformed
 	return slices.Contains(req.Types, got) || slices.ContainsFunc(req.Also, func(t string) bool {
 		return t == got || t[0] == '+' && strings.HasSuffix(got, t)
 	})

