@@ -203,17 +203,22 @@ func (s *sealed) open(ctx context.Context, key jwk.Decrypter, r *recipient, last
 	}
 	h := r.joined
 	enc, _ := jwa.LookupEncryption(h.Encryption) // it has been checked
+	// RFC 7516, Section 11.5: nobody learns whether it was the key or the content, nor by
+	// the time that a random key takes, which is why one is always drawn.
+	var spare []byte
+	if !key.Algorithm().Direct() {
+		spare = make([]byte, enc.KeySize())
+		_, _ = rand.Read(spare) // which never fails
+	}
 	cek, err := key.DecryptKey(ctx, &jwk.Wrapping{
 		Encryption: enc, EncryptedKey: r.encryptedKey, EphemeralKey: h.EphemeralKey,
 		PartyU: h.PartyU, PartyV: h.PartyV, IV: h.IV, Tag: h.Tag, Salt: h.Salt, Count: h.Count, Encapsulated: h.Encapsulated,
 	})
 	if err != nil {
-		if !errors.Is(err, ErrDecrypt) {
+		if err != ErrDecrypt { // which is returned as it is; to look into it takes time
 			return nil, err
 		}
-		// RFC 7516, Section 11.5: nobody learns whether it was the key or the content.
-		cek = make([]byte, enc.KeySize())
-		_, _ = rand.Read(cek) // which never fails
+		cek = spare
 	}
 	var dst []byte
 	if last {
