@@ -285,7 +285,7 @@ func (v *dirView) readFiles(d *Dir, root *os.Root, old *dirView) error {
 // same reports whether the file is as it was when it was read. One that had been written
 // just before may have been written again without a sign of it.
 func (f *dirFile) same(info fs.FileInfo) bool {
-	return f.info != nil && !f.kept && os.SameFile(f.info, info) && f.info.Size() == info.Size() &&
+	return !f.kept && os.SameFile(f.info, info) && f.info.Size() == info.Size() &&
 		f.info.Mode() == info.Mode() && f.info.ModTime().Equal(info.ModTime()) &&
 		f.read.Sub(info.ModTime()) > 2*time.Second
 }
@@ -382,9 +382,6 @@ func split(data []byte) (texts [][]byte, read func([]byte) (jwk.JWK, error), err
 	}
 	if set.Keys == nil {
 		return [][]byte{data}, jwk.Parse, nil
-	}
-	if len(set.Keys) > maxFileKeys {
-		return nil, nil, errTooMany.With(fmt.Sprintf("more than %d keys", maxFileKeys))
 	}
 	for _, raw := range set.Keys {
 		texts = append(texts, raw)

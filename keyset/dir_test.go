@@ -261,6 +261,7 @@ func TestDirSkips(t *testing.T) {
 		"a broken PEM":    {[]byte("-----BEGIN PRIVATE KEY-----\nAAAA"), "key.invalid"},
 		"large":           {big, "key.limit"},
 		"too many keys":   {setOf(many...), "key.limit"},
+		"may not sign":    {append(private[:len(private)-1:len(private)-1], `,"key_ops":["verify"]}`...), "key.use"},
 		"an unusable one": {setOf([]byte(`{"kty":"oct","kid":"s","k":"AA"}`)), "key.invalid|key.unsupported|alg.mismatch"},
 	} {
 		f := newFolder(t, DirOptions{}, map[string][]byte{"bad": c.data, "good": good})
@@ -353,6 +354,33 @@ func TestDirReloads(t *testing.T) {
 	f.kids()
 	if after := f.view.Load().files; &after[0].keys[0] != &before[0].keys[0] {
 		t.Error("a file was read again")
+	}
+	// Times that were set back hide nothing.
+	old := time.Now().Add(-time.Hour)
+	path := filepath.Join(f.path, "c")
+	for i, change := range []func(){
+		func() { f.write("c", publicJWK(t, "longer")) },
+		func() {
+			f.remove("c")
+			f.write("new", publicJWK(t, "second"))
+			if err := os.Rename(filepath.Join(f.path, "new"), path); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+		f.later()
+		f.kids()
+		change()
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+		f.later()
+		if got := f.kids(); got != []string{"longer", "second"}[i] {
+			t.Error(got)
+		}
 	}
 	// The whole folder is replaced.
 	other := t.TempDir()

@@ -343,7 +343,7 @@ func (r *Rotation) Rotate(ctx context.Context) error {
 	_, err := r.act(ctx, func(s *state, now time.Time) error {
 		for i := range s.keys {
 			k := &s.keys[i]
-			if at := later(r.ready(s, k), now); k.waits(now) && (k.active.IsZero() || k.active.After(at)) {
+			if at := later(r.ready(s, k), now); k.active.After(at) {
 				k.active = at
 			}
 		}
@@ -372,7 +372,7 @@ type view struct {
 	*state
 	version    string
 	seen       time.Time // what was in the store then is in it
-	due        time.Time // when the next step is to be taken, or zero
+	due        time.Time // when the next step is to be taken
 	verifiers  *index    // all keys for signatures
 	decrypters jwk.DecryptionSet
 }
@@ -410,7 +410,7 @@ func (r *Rotation) usable(v *view, now time.Time) bool {
 
 // fresh reports whether there is no need to look into the store.
 func (r *Rotation) fresh(v *view, now time.Time) bool {
-	return r.usable(v, now) && now.Sub(v.seen) < r.t.Reload && (v.due.IsZero() || now.Before(v.due))
+	return r.usable(v, now) && now.Sub(v.seen) < r.t.Reload && now.Before(v.due)
 }
 
 // look returns a view that may be used. One call at a time looks into the store, and
@@ -478,7 +478,7 @@ func (r *Rotation) act(ctx context.Context, change func(*state, time.Time) error
 func (r *Rotation) refresh(ctx context.Context, change func(*state, time.Time) error) (err error) {
 	defer func() {
 		r.err, r.failed = err, r.now()
-		if err != nil && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			r.err = nil // it is not the store that failed
 		}
 	}()
@@ -627,11 +627,6 @@ func (r *Rotation) prepare(s *state, alg jwa.Algorithm, now time.Time) (changed 
 	return true, nil
 }
 
-// waits reports whether the key was published and is not active.
-func (k *rotated) waits(now time.Time) bool {
-	return !k.published.IsZero() && k.retired.IsZero() && (k.active.IsZero() || k.active.After(now))
-}
-
 // retire drops the private half of a key for signatures. Of a key for encryption it is
 // needed for what was encrypted with it.
 func (k *rotated) retire(now time.Time, b jwk.Binding) (rotated, error) {
@@ -677,7 +672,8 @@ func (r *Rotation) deletion(s *state, k *rotated) time.Time {
 	return k.retired.Add(s.cache + s.lifetime + r.keep)
 }
 
-// next returns when a step is due that time alone makes so, or zero.
+// next returns when the next step is due: there is one as soon as each algorithm has a
+// key that waits.
 func (r *Rotation) next(s *state, now time.Time) (due time.Time) {
 	for i := range s.keys {
 		at := s.keys[i].active

@@ -410,19 +410,20 @@ func TestRevokeTheOnlyKey(t *testing.T) {
 	}
 }
 
-// A key that was made but not published is made known and used at once.
-func TestRevokeBeforeThePublication(t *testing.T) {
-	b := newBench(t)
+// unpublished returns a bench whose second key was saved and not published yet, as after
+// a crash.
+func unpublished(t *testing.T) (b *bench, r *Rotation, first, second string) {
+	t.Helper()
+	b = newBench(t)
 	saves := 0
 	b.store.before = func() {
 		if saves++; saves == 3 {
 			b.store.save = errors.New("out of order")
 		}
 	}
-	r := b.rotation(nil)
-	first := b.signer(r)
-	b.store.save = nil
-	b.store.before = nil
+	r = b.rotation(nil)
+	first = b.signer(r)
+	b.store.save, b.store.before = nil, nil
 	s, err := parseState([]byte(b.stored()), jwk.Binding{})
 	if err != nil {
 		t.Fatal(err)
@@ -430,11 +431,30 @@ func TestRevokeBeforeThePublication(t *testing.T) {
 	if len(s.keys) != 2 || !s.keys[1].published.IsZero() {
 		t.Fatal("the second is published already")
 	}
+	return b, r, first, s.keys[1].kid
+}
+
+// A key that was made but not published is made known and used at once.
+func TestRevokeBeforeThePublication(t *testing.T) {
+	b, r, first, second := unpublished(t)
 	if err := r.Revoke(bg, first); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.signer(r); got != s.keys[1].kid {
+	if got := b.signer(r); got != second {
 		t.Errorf("%v signs", got)
+	}
+}
+
+// It cannot be brought forward before it is known.
+func TestRotateBeforeThePublication(t *testing.T) {
+	b, r, first, _ := unpublished(t)
+	for range 2 {
+		if err := r.Rotate(bg); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.inspect(r)[1].Active; b.signer(r) != first || got.Before(b.now.Add(table.Ahead)) {
+			t.Errorf("active at %v", got)
+		}
 	}
 }
 
@@ -521,7 +541,7 @@ func TestOutage(t *testing.T) {
 	b.store.load = nil
 	_, err = r.Signer(bg, jwa.EdDSA)
 	wantCode(t, err, "keys.unreachable") // the store is left alone for a second
-	b.pass(retryStore)
+	b.pass(-time.Hour)                   // and not for longer, where the clock is set back
 	kid := b.signer(r)
 	seen := b.now
 
@@ -535,6 +555,9 @@ func TestOutage(t *testing.T) {
 	}
 	if n := b.store.loads.Load() - before; n != 1 {
 		t.Errorf("%d attempts within a second", n)
+	}
+	if err := r.Rotate(bg); !errors.Is(err, b.store.load) {
+		t.Error(err)
 	}
 	if _, age, err := r.Set(bg); age != 0 || err != nil {
 		t.Errorf("max-age %v, %v", age, err)
@@ -830,7 +853,7 @@ func TestOthersDoNotWait(t *testing.T) {
 		go func() { _, err := r.Signer(ctx, jwa.EdDSA); first <- err }()
 		synctest.Wait()
 		cancel()
-		if err := <-first; !errors.Is(err, context.Canceled) {
+		if err := <-first; err != context.Canceled {
 			t.Error(err)
 		}
 		go func() { gate <- struct{}{} }()
@@ -951,8 +974,11 @@ func TestNoKeyIsMade(t *testing.T) {
 		r := b.rotation(nil, x.Algorithm, jwa.EdDSA)
 		_, err := r.Inspect(bg)
 		wantCode(t, err, "key.unsupported")
-		b.signer(b.rotation(nil))
+		if data, version, _ := b.store.Store.Load(bg); version != "" {
+			t.Errorf("%s was saved", data)
+		}
 	}
+	b.signer(b.rotation(nil))
 	b.signer(b.rotation(nil, jwa.EdDSA, x.Algorithm))
 	// Nor to revoke no key.
 	broken := x

@@ -204,6 +204,9 @@ func TestDirStoreRefuses(t *testing.T) {
 			if _, err := s.Save(bg, []byte("{}"), ""); err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("Save: %v", err)
 			}
+			if _, err := s.Save(bg, []byte("{}"), ""); name == "a lock elsewhere" && !errors.As(err, new(*os.PathError)) {
+				t.Errorf("Save: %v", err)
+			}
 			if names, _ := filepath.Glob(dir + "-outside*"); len(names) > 1 {
 				t.Errorf("%v", names)
 			}
@@ -220,7 +223,8 @@ func TestDirStoreRefuses(t *testing.T) {
 	s := openStore(t, t.TempDir()+"/keys")
 	_, err := s.Save(bg, make([]byte, maxState+1), "")
 	wantCode(t, err, "keys.state")
-	if _, err := OpenDirStore(t.TempDir() + "/not/there"); !errors.Is(err, os.ErrNotExist) {
+	var path *os.PathError
+	if _, err := OpenDirStore(t.TempDir() + "/not/there"); !errors.Is(err, os.ErrNotExist) || !errors.As(err, &path) || path.Op != "mkdir" {
 		t.Error(err)
 	}
 	plain := t.TempDir() + "/plain"
