@@ -426,7 +426,7 @@ func (p *parser) any(i int) (any, int) {
 		var s []any
 		i = p.array(i, func(i int) int {
 			if len(s) == cap(s) {
-				size := p.room(i, len(s), 1)
+				size := p.room(i, len(s))
 				if !p.pay(i, sliceHeader+16*size) {
 					return -1
 				}
@@ -471,7 +471,11 @@ func (p *parser) strings(i int, to *[]string) int {
 			return -1
 		}
 		if len(list) == cap(list) {
-			list = append(make([]string, 0, p.room(i, len(list), spareStrings)), list...)
+			size := spareStrings
+			if len(list) > 0 {
+				size = p.room(i, len(list))
+			}
+			list = append(make([]string, 0, size), list...)
 		}
 		list = list[:len(list)+1]
 		if i = p.text(i, &list[len(list)-1]); i < 0 {
@@ -515,7 +519,7 @@ const spareStrings = 4
 // room returns a capacity for a list that is full with n elements before the one at i:
 // what is left, where those are scalars, so that long lists of numbers or strings are
 // made in their final size; at least twice n, so that no list is copied often.
-func (p *parser) room(i, n, least int) int {
+func (p *parser) room(i, n int) int {
 	more := 1
 	for d := p.data; i < len(d) && more < p.members; i++ {
 		switch d[i] {
@@ -528,10 +532,10 @@ func (p *parser) room(i, n, least int) int {
 				}
 			}
 		case '[', ']', '{', '}':
-			return max(n+more, 2*n, least)
+			return max(n+more, 2*n)
 		}
 	}
-	return max(n+more, 2*n, least)
+	return max(n+more, 2*n)
 }
 
 func (p *parser) slice(i int, pl *plan, q ptr) int {
@@ -545,7 +549,7 @@ func (p *parser) slice(i int, pl *plan, q ptr) int {
 		if n == list.Len() {
 			size := max(1, 2*n)
 			if pl.elem.size <= 16 { // what scalars take
-				size = p.room(i, n, 1)
+				size = p.room(i, n)
 			}
 			if !p.pay(i, sliceHeader+size*int(pl.elem.size)) {
 				return -1
