@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,12 +58,7 @@ func (c *core) readFile() (*snapshot, error) {
 
 // readTrusted reads a file that nobody but its owner can have changed.
 func readTrusted(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	info, err := os.Stat(name) // before it is opened, because opening a pipe waits for its writer
 	switch {
 	case err != nil:
 		return nil, err
@@ -72,12 +66,10 @@ func readTrusted(name string) ([]byte, error) {
 		return nil, errFile.With(name + " is not a regular file")
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
 		return nil, errFile.With(name + " can be changed by others")
+	case info.Size() > maxDocument+4096:
+		return nil, errFile.With(name + " is too large")
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxDocument+4096))
-	if err == nil && len(data) == maxDocument+4096 {
-		err = errFile.With(name + " is too large")
-	}
-	return data, err
+	return os.ReadFile(name)
 }
 
 // writeFile keeps a set. Who reads meanwhile reads the old file or the new one.
@@ -87,11 +79,8 @@ func (c *core) writeFile(s *snapshot) (err error) {
 			err = fmt.Errorf("%w: %w", errFile, err)
 		}
 	}()
-	data, err := json.Marshal(wireFile{c.source, s.fetched.Unix(), s.expires.Unix(), s.data})
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.o.File), filepath.Base(c.o.File)+".*.tmp") // which is the owner's alone
+	data, _ := json.Marshal(wireFile{c.source, s.fetched.Unix(), s.expires.Unix(), s.data}) // the set has been read
+	f, err := os.CreateTemp(filepath.Dir(c.o.File), filepath.Base(c.o.File)+".*.tmp")       // which is the owner's alone
 	if err != nil {
 		return err
 	}

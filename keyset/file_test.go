@@ -88,6 +88,7 @@ func TestFile(t *testing.T) {
 	// Each of these is reported and not used.
 	for name, content := range map[string]string{
 		"JSON":      "{",
+		"trailing":  string(kept) + "x",
 		"member":    strings.Replace(string(kept), `"fetched":`, `"fetched":1,"fetched":`, 1),
 		"type":      strings.Replace(string(kept), `"fetched":`, `"fetched":"x","y":`, 1),
 		"source":    strings.Replace(string(kept), "/jwks", "/other", 1),
@@ -118,7 +119,7 @@ func TestFile(t *testing.T) {
 	}
 	o.File = t.TempDir()
 	remote(t, s.URL+"/jwks", o)
-	if e := rec.next(t); code(e.Err) != "keys.file" {
+	if e := rec.next(t); code(e.Err) != "keys.file" || !strings.Contains(e.Err.Error(), "regular") {
 		t.Errorf("%+v", e)
 	}
 

@@ -443,6 +443,28 @@ func TestRemoteRetryAfter(t *testing.T) {
 		if got := r.State().Next.Sub(clock.Now()); got != want {
 			t.Errorf("%v, want %v", got, want)
 		}
+		clock.Add(want - time.Second)
+		ask(t, r, "1", "keys.unreachable")
+		if s.count("/jwks") != 1 {
+			t.Error("not left alone")
+		}
+
+		// Nor is one that has keys bothered for an unknown kid.
+		s.down(nil)
+		clock.Add(time.Second)
+		ask(t, r, "1", "")
+		s.down(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", header)
+			w.WriteHeader(429)
+		})
+		clock.Add(time.Minute)
+		ask(t, r, "2", "keys.unreachable")
+		n := s.count("/jwks")
+		clock.Add(time.Minute)
+		ask(t, r, "2", "keys.unreachable")
+		if s.count("/jwks") != n {
+			t.Error("not left alone")
+		}
 	}
 }
 
@@ -579,8 +601,10 @@ func TestRemoteClose(t *testing.T) {
 	ask(t, r, "1", "")
 	clock.Add(5 * time.Minute)
 	ask(t, r, "1", "keys.stale")
-	wantCode(t, r.Refresh(ctx), "keys.unreachable")
-	if s.count("/jwks") != n {
+	if err := r.Refresh(ctx); code(err) != "keys.unreachable" || !strings.Contains(err.Error(), "closed") {
+		t.Error(err)
+	}
+	if s.count("/jwks") != n || len(rec.c) != 0 {
 		t.Error("a fetch after Close")
 	}
 

@@ -193,11 +193,11 @@ func (t *Trust) AddTemplate(m Template) error {
 
 // split returns what stands before and after the tenant.
 func (m *Template) split() (prefix, suffix string, err error) {
-	prefix, rest, ok := strings.Cut(m.Issuer, "{")
-	_, suffix, ok2 := strings.Cut(rest, "}")
-	_, path, ok3 := strings.Cut(prefix, "://")
+	prefix, rest, _ := strings.Cut(m.Issuer, "{")
+	_, suffix, ok := strings.Cut(rest, "}")
+	_, path, _ := strings.Cut(prefix, "://")
 	switch {
-	case !ok || !ok2 || strings.ContainsAny(suffix, "{}") || !ok3,
+	case !ok || strings.ContainsAny(suffix, "{}"),
 		!strings.Contains(path, "/") || !strings.HasSuffix(prefix, "/"),
 		suffix != "" && suffix[0] != '/':
 		return "", "", errOptions.With("the Issuer of a template has one segment of its path in braces")
@@ -313,10 +313,7 @@ func (m *template) source(name string) (*Issuer, error) {
 	if len(next) >= m.most {
 		return nil, errNoRoom
 	}
-	i, err := NewIssuer(m.prefix+name+m.suffix, m.Options)
-	if err != nil {
-		return nil, err
-	}
+	i, _ := NewIssuer(m.prefix+name+m.suffix, m.Options) // AddTemplate has tried another tenant
 	next[name] = &tenant{i, now}
 	m.tenants.Store(&next)
 	return i, nil

@@ -208,6 +208,8 @@ func TestTemplateTenant(t *testing.T) {
 		"https://login.example/{tenantid}/v2.0":                           "",
 		"https://login.example/ä/v2.0":                                    "",
 		"https://login.example/a/v2.0/":                                   "",
+		"https://login.example/A-Z/v2.0":                                  "A-Z",
+		"a/v2.0":                                                          "",
 		"https://login.example.evil/a/v2.0":                               "",
 		"https://evil.example/a/v2.0":                                     "",
 		"https://login.example/" + strings.Repeat("a", 128) + "/v2.0":     strings.Repeat("a", 128),
@@ -237,7 +239,13 @@ func TestTemplateRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if got, ok := (keyset.Template{}).Tenant("a"); ok {
+		t.Error(got)
+	}
 	var trust keyset.Trust
+	wantCode(t, trust.AddTemplate(keyset.Template{
+		Issuer: form, AnyTenant: true, Keys: remote(t, "https://login.example/", keyset.Options{}), Options: keyset.Options{MinAge: -1},
+	}), "keys.options")
 	wantCode(t, trust.AddTemplate(keyset.Template{Issuer: "http://login.example/{t}", AnyTenant: true}), "keys.refused_url")
 }
 
