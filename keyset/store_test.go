@@ -186,7 +186,7 @@ func TestDirStoreRefuses(t *testing.T) {
 		"a folder":        {func(dir string) error { return os.Mkdir(file(dir), 0o700) }, ErrState},
 		"more than 1 MiB": {func(dir string) error { return os.WriteFile(file(dir), make([]byte, maxState+1), 0o600) }, ErrState},
 		"a very large one": {func(dir string) error {
-			return errors.Join(os.WriteFile(file(dir), nil, 0o600), os.Truncate(file(dir), 1<<40))
+			return errors.Join(os.WriteFile(file(dir), nil, 0o600), os.Truncate(file(dir), 1<<30))
 		}, ErrState},
 		"a lock elsewhere": {func(dir string) error {
 			return os.Symlink(dir+"-outside", filepath.Join(dir, lockName))
