@@ -13,7 +13,8 @@
 // no goroutine but that of a fetch in flight.
 //
 // [Trust] has the issuers of a program that accepts many. [Certificates] is for signers
-// whose keys come with their tokens, in certificates.
+// whose keys come with their tokens, in certificates. [Dir] has keys in files. [Rotation]
+// is for the issuer itself: it makes, publishes, changes and deletes the keys.
 //
 // # What is promised of fetched keys
 //
@@ -48,6 +49,10 @@
 //	keys.refused_url   a URL or the address behind it may not be fetched
 //	issuer.mismatch    the metadata is that of another issuer
 //	keys.options       the options contradict each other
+//
+//	keys.state         the store of a [Rotation] holds something else
+//	keys.conflict      other processes kept changing the store
+//	keys.exposed       others have access to private keys in files
 //
 // which a verifier returns as they are. A token is refused with
 //

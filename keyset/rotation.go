@@ -20,16 +20,15 @@ import (
 // Rotation makes the keys of an issuer, publishes them, signs with each for a time, and
 // deletes them, in any number of processes that share a [Store]. For each algorithm:
 //
-//	           Ahead               Every            Cache + Lifetime + 4·Skew
-//	created ─┬─────────────────┬─────────────────┬────────────────────────────┐
-//	published┘           active┘          retired┘                     deleted┘
+//	created, published     active                retired                       deleted
+//	│◄──── Ahead or more ────►│◄────── Every ─────►│◄ Cache + Lifetime + 4·Skew ►│
 //
-//	for signatures
-//	│ in the published set, from its creation to its deletion                 │
-//	                           │ signs           │ private half is gone
-//	for encryption
-//	│ every process decrypts with it                                          │
-//	                           │ in the set      │
+//	a key for signatures
+//	│ is in the published set until it is deleted                                │
+//	                          │ signs              │ loses its private half
+//	a key for encryption
+//	│ decrypts in every process until it is deleted                              │
+//	                          │ is in the set      │
 //
 // The next key is made as soon as its predecessor is active, so that it can take over
 // at any moment; with the default timetable it has then been published for a month.
