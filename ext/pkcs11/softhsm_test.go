@@ -212,7 +212,7 @@ func (d *device) remove(slot uint, label string, class uint) {
 }
 
 // certificate puts a certificate of a key into the token.
-func (d *device) certificate(slot uint, label string, id []byte, pub *ecdsa.PublicKey) {
+func (d *device) certificate(slot uint, label string, id []byte, pub any) []byte {
 	d.t.Helper()
 	issuer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	d.check(err)
@@ -227,6 +227,7 @@ func (d *device) certificate(slot uint, label string, id []byte, pub *ecdsa.Publ
 		p11.NewAttribute(p11.CKA_SUBJECT, []byte(label)), p11.NewAttribute(p11.CKA_VALUE, der),
 	})
 	d.check(err)
+	return der
 }
 
 // watched is a library that can be made to fail, and that notes what it is asked.
@@ -236,6 +237,9 @@ type watched struct {
 	fail   map[string][]error // the next errors of a function
 	counts map[string]int
 	mechs  []*p11.Mechanism
+
+	attribute uint // has this value, whatever the object
+	value     []byte
 }
 
 func watch(c cryptoki) *watched {
@@ -332,7 +336,18 @@ func (w *watched) GetAttributeValue(s p11.SessionHandle, o p11.ObjectHandle, a [
 	if err := w.next(fmt.Sprintf("GetAttributeValue %#x", a[0].Type)); err != nil {
 		return nil, err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.value != nil && a[0].Type == w.attribute {
+		return []*p11.Attribute{{Type: w.attribute, Value: w.value}}, nil
+	}
 	return w.cryptoki.GetAttributeValue(s, o, a)
+}
+
+func (w *watched) answer(attribute uint, value []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.attribute, w.value = attribute, value
 }
 
 func (w *watched) SignInit(s p11.SessionHandle, m []*p11.Mechanism, o p11.ObjectHandle) error {
