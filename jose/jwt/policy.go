@@ -12,10 +12,10 @@ import (
 // NoLeeway as [Policy.Leeway] asks for exact times.
 const NoLeeway time.Duration = -1
 
-// DefaultLeeway is what a zero [Policy.Leeway] means.
-const DefaultLeeway = 60 * time.Second
-
-const maxLeeway = 10 * time.Minute
+const (
+	defaultLeeway = 60 * time.Second
+	maxLeeway     = 10 * time.Minute
+)
 
 // Policy says which tokens a [Verifier] accepts. The zero Policy is refused: issuer
 // and audience must be named, or waived by name (RFC 8725, Sections 3.8 and 3.9).
@@ -149,7 +149,7 @@ func (p Policy) normalize() (Policy, error) {
 	p.Critical = slices.Clone(p.Critical)
 	switch p.Leeway {
 	case 0:
-		p.Leeway = DefaultLeeway
+		p.Leeway = defaultLeeway
 	case NoLeeway:
 		p.Leeway = 0
 	}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package profiletest
+
+const raceEnabled = false

@@ -1,0 +1,301 @@
+package idtoken
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jotsuite/jot/internal/profiletest"
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
+)
+
+const now = profiletest.Now
+
+var (
+	ctx  = context.Background()
+	good = profiletest.Claims{
+		"iss": "https://op.example", "sub": "alice", "aud": "s6BhdRkqt3", "exp": now + 600, "iat": now - 10, "nonce": "n-0S6",
+	}
+	some = Policy{Issuers: []string{"https://op.example"}, ClientID: "s6BhdRkqt3", JWT: jwt.Policy{Clock: profiletest.Clock}}
+	sent = Expect{Nonce: "n-0S6"}
+)
+
+func verifier(t testing.TB, p Policy) *Verifier {
+	t.Helper()
+	v, err := NewVerifier(jwk.Set{profiletest.Key(t).Public(), profiletest.Secret(t)}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func hash(t testing.TB, value string) string {
+	t.Helper()
+	h, err := Hash(jwa.ES256, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Each case breaks one rule, and no other.
+func TestRules(t *testing.T) {
+	at, c, s := hash(t, "access"), hash(t, "code"), hash(t, "state")
+	others := func(p *Policy) { p.TrustedAudiences = []string{"https://api.example"} }
+	for name, tc := range map[string]struct {
+		change []any
+		typ    string
+		policy func(*Policy)
+		expect Expect
+		want   []string
+	}{
+		"an ID token":                  {},
+		"typ JWT":                      {typ: "JWT"},
+		"typ at+jwt":                   {typ: "at+jwt", want: []string{"typ.mismatch"}},
+		"no iss":                       {change: []any{"iss", nil}, want: []string{"iss.missing"}},
+		"another iss":                  {change: []any{"iss", "https://op.example/"}, want: []string{"iss.mismatch"}},
+		"no sub":                       {change: []any{"sub", nil}, want: []string{"claim.missing"}},
+		"255 characters of sub":        {change: []any{"sub", strings.Repeat("x", 255)}},
+		"256 characters of sub":        {change: []any{"sub", strings.Repeat("x", 256)}, want: []string{"sub.invalid"}},
+		"sub is not ASCII":             {change: []any{"sub", "zoë"}, want: []string{"sub.invalid"}},
+		"sub is iss":                   {change: []any{"sub", "https://op.example"}, want: []string{"kind.mismatch"}},
+		"no aud":                       {change: []any{"aud", nil}, want: []string{"aud.missing"}},
+		"another aud":                  {change: []any{"aud", "other"}, want: []string{"aud.mismatch", "aud.untrusted"}},
+		"an aud that is not trusted":   {change: []any{"aud", []string{"s6BhdRkqt3", "other"}}, want: []string{"aud.untrusted"}},
+		"an aud that is trusted":       {change: []any{"aud", []string{"s6BhdRkqt3", "https://api.example"}}, policy: others},
+		"only the aud that is trusted": {change: []any{"aud", "https://api.example"}, policy: others, want: []string{"aud.mismatch"}},
+		"no exp":                       {change: []any{"exp", nil}, want: []string{"exp.missing"}},
+		"no exp, though it is optional": {
+			change: []any{"exp", nil}, policy: func(p *Policy) { p.JWT.OptionalExpiry = true },
+			want: []string{"exp.missing"},
+		},
+		"expired":                {change: []any{"exp", now - 61}, want: []string{"exp.expired"}},
+		"no iat":                 {change: []any{"iat", nil}, want: []string{"iat.missing"}},
+		"no nonce":               {change: []any{"nonce", nil}, want: []string{"nonce.missing"}},
+		"another nonce":          {change: []any{"nonce", "N-0S6"}, want: []string{"nonce.mismatch"}},
+		"no nonce, as agreed":    {change: []any{"nonce", nil}, expect: Expect{NoNonce: true}},
+		"a nonce that none sent": {expect: Expect{NoNonce: true}, want: []string{"nonce.mismatch"}},
+		"the nonce, refreshed":   {expect: Expect{Nonce: "n-0S6", NoNonce: true}},
+		"no nonce, refreshed":    {change: []any{"nonce", nil}, expect: Expect{Nonce: "n-0S6", NoNonce: true}},
+		"another, refreshed":     {change: []any{"nonce", "x"}, expect: Expect{Nonce: "n-0S6", NoNonce: true}, want: []string{"nonce.mismatch"}},
+
+		"azp is left alone": {change: []any{"azp", "other"}},
+		"azp":               {change: []any{"azp", "app"}, policy: func(p *Policy) { p.AuthorizedParties = []string{"app"} }},
+		"another azp":       {change: []any{"azp", "other"}, policy: func(p *Policy) { p.AuthorizedParties = []string{"app"} }, want: []string{"azp.mismatch"}},
+		"no azp":            {policy: func(p *Policy) { p.AuthorizedParties = []string{"app"} }, want: []string{"azp.missing"}},
+
+		"at_hash":                       {change: []any{"at_hash", at}, expect: Expect{Nonce: "n-0S6", AccessToken: "access"}},
+		"at_hash of another token":      {change: []any{"at_hash", at}, expect: Expect{Nonce: "n-0S6", AccessToken: "other"}, want: []string{"at_hash.mismatch"}},
+		"no at_hash, token endpoint":    {expect: Expect{Nonce: "n-0S6", AccessToken: "access"}},
+		"no at_hash, front channel":     {expect: Expect{Nonce: "n-0S6", AccessToken: "access", FrontChannel: true}, want: []string{"at_hash.missing"}},
+		"at_hash with no access token":  {change: []any{"at_hash", "x"}, expect: Expect{Nonce: "n-0S6", FrontChannel: true}},
+		"at_hash of SHA-384":            {change: []any{"at_hash", must(Hash(jwa.ES384, "access"))}, expect: Expect{Nonce: "n-0S6", AccessToken: "access"}, want: []string{"at_hash.mismatch"}},
+		"c_hash":                        {change: []any{"c_hash", c}, expect: Expect{Nonce: "n-0S6", Code: "code", FrontChannel: true}},
+		"c_hash of another code":        {change: []any{"c_hash", c}, expect: Expect{Nonce: "n-0S6", Code: "other"}, want: []string{"c_hash.mismatch"}},
+		"no c_hash, front channel":      {expect: Expect{Nonce: "n-0S6", Code: "code", FrontChannel: true}, want: []string{"c_hash.missing"}},
+		"s_hash":                        {change: []any{"s_hash", s}, expect: Expect{Nonce: "n-0S6", State: "state"}},
+		"s_hash of another state":       {change: []any{"s_hash", s}, expect: Expect{Nonce: "n-0S6", State: "other"}, want: []string{"s_hash.mismatch"}},
+		"no s_hash, front channel":      {expect: Expect{Nonce: "n-0S6", State: "state", FrontChannel: true}},
+		"a login of 15 minutes ago":     {change: []any{"auth_time", now - 900}, expect: Expect{Nonce: "n-0S6", MaxAge: 15 * time.Minute}},
+		"within the leeway":             {change: []any{"auth_time", now - 960}, expect: Expect{Nonce: "n-0S6", MaxAge: 15 * time.Minute}},
+		"a login too long ago":          {change: []any{"auth_time", now - 961}, expect: Expect{Nonce: "n-0S6", MaxAge: 15 * time.Minute}, want: []string{"auth_time.too_old"}},
+		"too long ago, without leeway":  {change: []any{"auth_time", now - 901}, policy: func(p *Policy) { p.JWT.Leeway = jwt.NoLeeway }, expect: Expect{Nonce: "n-0S6", MaxAge: 15 * time.Minute}, want: []string{"auth_time.too_old"}},
+		"too long ago, a short leeway":  {change: []any{"auth_time", now - 903}, policy: func(p *Policy) { p.JWT.Leeway = 2 * time.Second }, expect: Expect{Nonce: "n-0S6", MaxAge: 15 * time.Minute}, want: []string{"auth_time.too_old"}},
+		"no auth_time":                  {expect: Expect{Nonce: "n-0S6", MaxAge: 15 * time.Minute}, want: []string{"auth_time.missing"}},
+		"a login just now":              {change: []any{"auth_time", now - 60}, expect: Expect{Nonce: "n-0S6", MaxAge: JustNow}},
+		"not just now":                  {change: []any{"auth_time", now - 61}, expect: Expect{Nonce: "n-0S6", MaxAge: JustNow}, want: []string{"auth_time.too_old"}},
+		"an old login, and none minded": {change: []any{"auth_time", 1}},
+		"acr":                           {change: []any{"acr", "2"}, expect: Expect{Nonce: "n-0S6", ACR: []string{"3", "2"}}},
+		"another acr":                   {change: []any{"acr", "1"}, expect: Expect{Nonce: "n-0S6", ACR: []string{"3", "2"}}, want: []string{"acr.mismatch"}},
+		"no acr":                        {expect: Expect{Nonce: "n-0S6", ACR: []string{"2"}}, want: []string{"acr.missing"}},
+		"the user":                      {expect: Expect{Nonce: "n-0S6", Subject: "alice"}},
+		"another user":                  {expect: Expect{Nonce: "n-0S6", Subject: "bob"}, want: []string{"sub.mismatch"}},
+
+		"scope":              {change: []any{"scope", "openid"}, want: []string{"kind.mismatch"}},
+		"scp":                {change: []any{"scp", []string{"a"}}, want: []string{"kind.mismatch"}},
+		"client_id":          {change: []any{"client_id", "x"}, want: []string{"kind.mismatch"}},
+		"events":             {change: []any{"events", map[string]any{}}, want: []string{"kind.mismatch"}},
+		"two foreign claims": {change: []any{"events", map[string]any{}, "scope", ""}, want: []string{"kind.mismatch", "kind.mismatch"}},
+		"token_use id":       {change: []any{"token_use", "id"}},
+		"token_use access":   {change: []any{"token_use", "access"}, want: []string{"kind.mismatch"}},
+		"typ ID":             {change: []any{"typ", "ID"}},
+		"typ Bearer":         {change: []any{"typ", "Bearer"}, want: []string{"kind.mismatch"}},
+		"a claim of no kind": {change: []any{"email", "a@b.example", "email_verified", "true"}},
+		"expired, and for another login": {
+			change: []any{"exp", now - 61, "nonce", "x"},
+			want:   []string{"exp.expired", "nonce.mismatch"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := some
+			if tc.policy != nil {
+				tc.policy(&p)
+			}
+			if tc.expect.Nonce == "" && !tc.expect.NoNonce {
+				tc.expect = sent
+			}
+			_, err := verifier(t, p).Verify(ctx, good.With(tc.change...).Sign(t, profiletest.Key(t), tc.typ), tc.expect)
+			profiletest.Want(t, err, tc.want...)
+		})
+	}
+}
+
+func must(s string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// Rule 8 of Section 3.1.3.7: with a MAC, there is one audience.
+func TestSecret(t *testing.T) {
+	v := verifier(t, Policy{Issuers: some.Issuers, ClientID: some.ClientID, TrustedAudiences: []string{"b"}, JWT: some.JWT})
+	_, err := v.Verify(ctx, good.Sign(t, profiletest.Secret(t), ""), sent)
+	profiletest.Want(t, err)
+	_, err = v.Verify(ctx, good.With("aud", []string{"s6BhdRkqt3", "b"}).Sign(t, profiletest.Secret(t), ""), sent)
+	profiletest.Want(t, err, "aud.ambiguous")
+}
+
+func TestHash(t *testing.T) {
+	// OpenID Connect Core 1.0, Appendix A.3 and A.4.
+	if h := must(Hash(jwa.RS256, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")); h != "77QmUPtjPfzWtF2AnpK9RQ" {
+		t.Errorf("at_hash is %s", h)
+	}
+	if h := must(Hash(jwa.RS256, "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk")); h != "LDktKdoQak3Pk0cnXxCltA" {
+		t.Errorf("c_hash is %s", h)
+	}
+	for alg, n := range map[jwa.Algorithm]int{jwa.HS384: 32, jwa.PS512: 43, jwa.EdDSA: 43, jwa.Ed25519: 43} {
+		if h := must(Hash(alg, "x")); len(h) != n {
+			t.Errorf("%s: %s", alg, h)
+		}
+	}
+	other, err := jwa.New("X", jwa.Traits{KeyType: "OKP"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := Hash(other, "x"); err == nil {
+		t.Errorf("a hash for an algorithm that has none: %s", h)
+	}
+}
+
+func TestIncomplete(t *testing.T) {
+	keys := jwk.Set{profiletest.Key(t).Public()}
+	for name, p := range map[string]Policy{
+		"zero":          {},
+		"no issuer":     {ClientID: "c"},
+		"no client":     {Issuers: some.Issuers},
+		"JWT.Issuers":   {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Issuers: []string{"x"}}},
+		"JWT.AnyIssuer": {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{AnyIssuer: true}},
+		"JWT.Audiences": {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Audiences: []string{"x"}}},
+		"JWT.Type":      {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Type: "at+jwt"}},
+		"JWT.Types":     {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Types: []string{"at+jwt"}}},
+	} {
+		if _, err := NewVerifier(keys, p); !errors.Is(err, jwt.ErrPolicy) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, x := range map[string]Expect{
+		"zero":                        {},
+		"front channel without nonce": {NoNonce: true, FrontChannel: true},
+		"negative age":                {Nonce: "n", MaxAge: -2},
+	} {
+		if _, err := verifier(t, some).Verify(ctx, good.Sign(t, profiletest.Key(t), ""), x); !errors.Is(err, jwt.ErrPolicy) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSign(t *testing.T) {
+	key := profiletest.Key(t)
+	r := jwt.Registered{
+		Issuer: "https://op.example", Subject: "alice", Audience: jwt.Audience{"s6BhdRkqt3"},
+		Expiry: time.Unix(now+600, 0), IssuedAt: time.Unix(now, 0),
+	}
+	c := Claims{Nonce: "n-0S6", AuthTime: time.Unix(now-5, 0), AMR: []string{"pwd", "otp"}, ATHash: hash(t, "access")}
+	raw, err := Sign(ctx, key, r, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := verifier(t, some).Verify(ctx, raw, Expect{Nonce: "n-0S6", AccessToken: "access", FrontChannel: true, MaxAge: time.Minute})
+	profiletest.Want(t, err)
+	if tok.Claims.AuthTime.Unix() != now-5 || len(tok.Claims.AMR) != 2 || tok.Header().Type != "JWT" {
+		t.Errorf("%+v", tok.Claims)
+	}
+	for name, change := range map[string]func(*jwt.Registered){
+		"iss": func(r *jwt.Registered) { r.Issuer = "" },
+		"sub": func(r *jwt.Registered) { r.Subject = "" },
+		"aud": func(r *jwt.Registered) { r.Audience = nil },
+		"exp": func(r *jwt.Registered) { r.Expiry = time.Time{} },
+		"iat": func(r *jwt.Registered) { r.IssuedAt = time.Time{} },
+	} {
+		r := r
+		change(&r)
+		_, err := Sign(ctx, key, r, c)
+		if e, ok := errors.AsType[*jwt.ClaimError](err); !ok || e.Claim != name || !errors.Is(err, jwt.ErrMissing) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+// The ID token of the specification, with its key (Section A.2).
+func TestSpecificationExample(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("..", "..", "examples", "id-token.jwt"))
+	if err != nil {
+		t.Skip("only in a clone: ", err)
+	}
+	data, err := os.ReadFile(filepath.Join("..", "..", "examples", "op.jwk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := jwk.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := j.PublicKey(jwk.Binding{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := NewVerifier(jwk.Set{key}, Policy{
+		Issuers: []string{"https://server.example.com"}, ClientID: "s6BhdRkqt3",
+		JWT: jwt.Policy{Clock: func() time.Time { return time.Unix(1311281000, 0) }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := v.Verify(ctx, strings.TrimSpace(string(raw)), Expect{Nonce: "n-0S6_WzA2Mj"})
+	profiletest.Want(t, err)
+	var name string
+	if ok, err := tok.Claim("name", &name); !ok || err != nil || name != "Jane Doe" {
+		t.Errorf("%q, %v, %v", name, ok, err)
+	}
+}
+
+// Tokens as providers make them: the claims that matter of each.
+func TestProviders(t *testing.T) {
+	for name, payload := range map[string]string{
+		"Google":   `{"iss":"https://accounts.google.com","azp":"android.apps","aud":"c","sub":"110169484474386276334","hd":"example.com","email":"a@example.com","email_verified":true,"at_hash":"HK6E_P6Dh8Y93mRNtsDB1Q","nonce":"n","iat":1767268790,"exp":1767272390}`,
+		"Apple":    `{"iss":"https://appleid.apple.com","aud":"c","exp":1767355190,"iat":1767268790,"sub":"001999.x.0012","nonce":"n","c_hash":"x","email":"a@privaterelay.appleid.com","email_verified":"true","is_private_email":"true","auth_time":1767268790,"nonce_supported":true}`,
+		"Entra":    `{"aud":"c","iss":"https://login.microsoftonline.com/t/v2.0","iat":1767268790,"nbf":1767268790,"exp":1767272690,"aio":"x","name":"A","nonce":"n","oid":"o","preferred_username":"a@example.com","rh":"0.x","roles":["r"],"sub":"AAA","tid":"t","uti":"u","ver":"2.0"}`,
+		"Okta":     `{"sub":"00u","ver":1,"iss":"https://x.okta.com/oauth2/default","aud":"c","iat":1767268790,"exp":1767272390,"jti":"ID.1","amr":["pwd"],"idp":"00o","nonce":"n","auth_time":1767268780,"at_hash":"x"}`,
+		"Auth0":    `{"nickname":"a","name":"A","picture":"https://x","updated_at":"2026-01-01T00:00:00.000Z","email":"a@example.com","email_verified":false,"iss":"https://x.auth0.com/","aud":"c","sub":"auth0|1","iat":1767268790,"exp":1767304790,"sid":"s","nonce":"n"}`,
+		"Keycloak": `{"exp":1767269100,"iat":1767268790,"auth_time":1767268790,"jti":"j","iss":"https://k/realms/r","aud":"c","sub":"u","typ":"ID","azp":"c","nonce":"n","sid":"s","at_hash":"x","acr":"1","email_verified":false}`,
+		"Cognito":  `{"at_hash":"x","sub":"u","cognito:groups":["g"],"email_verified":true,"iss":"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_X","cognito:username":"a","nonce":"n","origin_jti":"o","aud":"c","event_id":"e","token_use":"id","auth_time":1767268790,"exp":1767272390,"iat":1767268790,"jti":"j"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c profiletest.Claims
+			if err := json.Unmarshal([]byte(payload), &c); err != nil {
+				t.Fatal(err)
+			}
+			v := verifier(t, Policy{Issuers: []string{c["iss"].(string)}, ClientID: "c", JWT: some.JWT})
+			_, err := v.Verify(ctx, c.Sign(t, profiletest.Key(t), "JWT"), Expect{Nonce: "n"})
+			profiletest.Want(t, err)
+		})
+	}
+}
