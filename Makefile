@@ -8,7 +8,7 @@ MAKEFLAGS   += --no-print-directory
 
 GO          ?= go
 GO_MINIMUM  := 1.26
-MODULES     := . cmd/jot ext/es256k ext/ed448 ext/mldsa interop tools
+MODULES     := . cmd/jot ext/es256k ext/ed448 ext/mldsa ext/pkcs11 interop tools
 PLATFORMS   := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 
 # For make fuzz: the time of each target, the processes of one target, and which
