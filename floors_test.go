@@ -34,7 +34,7 @@ var floors = [][]string{
 	{"internal/header"},
 	{"jose/jws", "jose/jwe", "jose/pop"},
 	{"jose/jwt", "jose/sdjwt", "jose/unverified"},
-	{"oauth"},
+	{"oauth", "internal/fetch"},
 	{"keyset"},
 	{"internal/profile"},
 	{"profile/*"},

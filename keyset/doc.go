@@ -49,6 +49,7 @@
 //	keys.refused_url   a URL or the address behind it may not be fetched
 //	issuer.mismatch    the metadata is that of another issuer
 //	keys.options       the options contradict each other
+//	keys.file          the file of [Options.File] cannot be used, in an [Event] alone
 //
 //	keys.state         the store of a [Rotation] holds something else
 //	keys.conflict      other processes kept changing the store

@@ -7,7 +7,7 @@ func Others() []Other {
 		{"A8", "file_store_stays_in_its_folder", "no store by kid is built yet"},
 		{"A12", "secrets_leave_no_published_set", here},
 		{"A12", "encryption_secrets_leave_no_published_set", here},
-		{"A12", "sets_over_HTTP", "keyset: the issue that fetches JWK sets"},
+		{"A12", "sets_over_HTTP", "keyset: TestRemoteRefuses, TestRemoteOutage, TestRemoteRedirect, TestExposedKeys there"},
 		{"A13", "no_registry", "jose/jwa: extensions are values, TestNew there; ext/es256k is one"},
 		{"B2", "twin_signature_is_no_new_token", here},
 		{"B10", "constant_time", here},
@@ -29,10 +29,11 @@ func Others() []Other {
 		{"J19", "no_plaintext_beside_an_error", here},
 		{"K15", "set_is_refused_cheaply", here},
 		{"K17", "one_thumbprint_for_one_key", here},
-		{"L6", "fetch_storms", "keyset: the issue that fetches JWK sets"},
-		{"L7", "slow_server", "keyset: the issue that fetches JWK sets"},
-		{"L8", "size_of_a_body", "keyset: the issue that fetches JWK sets"},
+		{"L6", "fetch_storms", "keyset: TestRemoteFlood, TestVerifierFlood, TestRemoteNegativeCache there"},
+		{"L7", "slow_server", "keyset: TestRemoteHangs; internal/fetch: TestTimeouts"},
+		{"L8", "size_of_a_body", "internal/fetch: TestAnswers"},
 		{"L9", "scopes", "oauth is not built yet; no regular expression is used"},
+		{"M6", "addresses", "internal/fetch: TestGuardAddresses, TestGuardedURLs, TestGuardRebinding, TestGuardRedirect, TestGuardBehindProxy; keyset: TestIssuerGuard"},
 	}
 }
 
