@@ -67,8 +67,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(t.Issuer, t.Claims.Number)
-	// Output: https://shop.example 7
+	fmt.Println(t.Issuer, t.Claims.Number, t.AudienceIsString())
+	// Output: https://shop.example 7 true
 }
 
 // Claims that have no type go into a map; integers keep all their digits.

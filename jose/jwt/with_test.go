@@ -112,3 +112,17 @@ func TestVerifyWithCache(t *testing.T) {
 	})
 	want(t, err, "nonce.mismatch")
 }
+
+func TestAudienceIsString(t *testing.T) {
+	for aud, is := range map[string]bool{
+		`"https://api.example"`: true, `["https://api.example"]`: false, `["https:\/\/api.example"]`: false, `"https:\/\/api.example"`: true,
+		`["https://api.example","b"]`: false, "-": false,
+	} {
+		v := hs(t, func(p *Policy) { p.Audiences, p.AnyAudience = nil, true })
+		tok, err := v.Verify(ctx, forge(plain, with("aud", aud)))
+		accept(t, err)
+		if tok.AudienceIsString() != is {
+			t.Errorf("%s: %v", aud, !is)
+		}
+	}
+}
