@@ -173,9 +173,6 @@ func sources(urls []string, o Options, client *fetch.Client, get func(context.Co
 		if err := client.CheckURL(url); err != nil {
 			return nil, failure(url, err)
 		}
-		if all[url] != nil {
-			continue
-		}
 		all[url] = new(core)
 		all[url].start(url, o, func(ctx context.Context, etag string) (*fetch.Response, error) {
 			return get(ctx, client, url, etag)

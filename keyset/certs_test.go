@@ -759,13 +759,16 @@ func TestX5U(t *testing.T) {
 	}
 
 	// What is fetched is judged as what is sent.
-	for name, tc := range map[string]struct{ body, mime, code string }{
+	for name, tc := range map[string]struct {
+		body, mime, code string
+		why              string
+	}{
 		"a stranger":        {body: pemOf(certify(t, nil, ecKey(), nil).Raw), code: "cert.untrusted"},
 		"another name":      {body: pemOf(certify(t, root, ecKey(), func(c *x509.Certificate) { c.DNSNames = nil }).Raw), code: "cert.name"},
-		"no PEM":            {body: "hello", code: "keys.unreachable"},
+		"no PEM":            {body: "hello", code: "keys.unreachable", why: "PEM block"},
 		"a public key":      {body: publicPEM(leaf), code: "keys.unreachable"},
 		"a page":            {body: pemOf(leaf.chain()...), mime: "text/html", code: "keys.unreachable"},
-		"too much":          {body: pemOf(slices.Repeat([][]byte{root.Raw}, 200)...), code: "keys.unreachable"},
+		"too much":          {body: pemOf(slices.Repeat([][]byte{root.Raw}, 200)...), code: "keys.unreachable", why: "limit"},
 		"nine":              {body: pemOf(slices.Repeat([][]byte{root.Raw}, 9)...), code: "cert.limit"},
 		"as plain text":     {body: pemOf(leaf.chain()...), mime: "text/plain; charset=utf-8"},
 		"no key for tokens": {body: pemOf(certify(t, root, curve(t, elliptic.P224()), nil).Raw), code: "keys.unreachable"},
@@ -782,6 +785,9 @@ func TestX5U(t *testing.T) {
 			for range 2 {
 				_, err := c.Keys(ctx, jwk.Query{Algorithm: "ES256", X5U: s.URL + "/chain"})
 				wantCode(t, err, tc.code)
+				if err != nil && !strings.Contains(err.Error(), tc.why) {
+					t.Error(err)
+				}
 			}
 		})
 	}
