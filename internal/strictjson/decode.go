@@ -299,7 +299,7 @@ func (p *parser) other(i, start int, f *field, base ptr, m *reflect.Value, name 
 func (p *parser) anyEntry(i, start int, m map[string]any, name string) int {
 	v, j := p.any(i)
 	n := len(m)
-	if j < 0 || !p.payEntry(start, n, 32) {
+	if !p.payEntry(start, n, 32) {
 		return -1
 	}
 	m[name] = v
@@ -327,7 +327,8 @@ func (p *parser) rawEntry(i, start int, m map[string]json.RawMessage, name strin
 
 func (p *parser) entry(i, start int, pl *plan, m reflect.Value, name string) int {
 	n := m.Len()
-	if !p.pay(i, int(pl.elem.size)) || !p.payEntry(start, n, 16+int(pl.elem.size)) {
+	// The value is made apart and then copied into the map.
+	if size := int(pl.elem.size); !p.pay(i, size) || !p.payEntry(start, n, 16+size) {
 		return -1
 	}
 	v := reflect.New(pl.elem.typ)
@@ -413,10 +414,11 @@ var noElements any = []any{}
 func (p *parser) any(i int) (any, int) {
 	switch p.at(i) {
 	case '"':
-		var s string
-		if i = p.text(i, &s); i < 0 || !p.pay(i, 16) {
+		if !p.pay(i, 16) {
 			return nil, -1
 		}
+		var s string
+		i = p.text(i, &s)
 		return s, i
 	case '{':
 		var m map[string]any
@@ -448,7 +450,10 @@ func (p *parser) any(i int) (any, int) {
 		return nil, p.literal(i, "null")
 	}
 	j, _ := p.num(i)
-	if j < 0 || !p.pay(i, 16) {
+	if j < 0 {
+		return nil, -1
+	}
+	if !p.pay(i, 16) {
 		return nil, -1
 	}
 	return json.Number(alias.String(p.data[i:j])), j

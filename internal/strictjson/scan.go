@@ -147,7 +147,7 @@ func (p *parser) payEntry(i, n, size int) bool {
 	case n == 8:
 		return p.pay(i, 128+16*(size+1))
 	case n >= 14 && n%7 == 0 && n/7&(n/7-1) == 0:
-		return p.pay(i, 128+n/7*16*(size+1))
+		return p.pay(i, 128+n/7*16*(size+size/8+1)) // what malloc rounds up, too
 	}
 	return true
 }
