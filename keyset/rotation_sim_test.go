@@ -429,6 +429,12 @@ func FuzzTimetable(f *testing.F) {
 	for seed := range n {
 		f.Add(seed)
 	}
+	// Worlds that notice: a max-age that is not shortened by the age of what the process
+	// knows; a time that counts from before the store was seen; one from when a key was
+	// made; a first key that is not active for a clock that is behind.
+	for _, seed := range []uint64{126, 3068, 309, 2813, 2596, 81} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		w := newWorld(seed)
 		if err := w.run(events); err != nil {
