@@ -37,7 +37,7 @@ var floors = [][]string{
 	{"oauth", "internal/fetch"},
 	{"keyset"},
 	{"internal/profile"},
-	{"profile/*"},
+	{"profile", "profile/*"},
 	{"client", "guard", "lint", "server/store"},
 	{"server/memstore", "server/sqlstore", "server/store/storetest"},
 	{"server", "debugger"},

@@ -13,6 +13,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,40 @@ func Leeway(p jwt.Policy) time.Duration { return max(p.Leeway, 0) }
 // Incomplete is the refusal of a policy, or of what is expected of one token: an
 // error of the program, and not of any token.
 func Incomplete(detail string) error { return jwt.ErrPolicy.(*fault.Error).With(detail) }
+
+// types are the values of typ that name a kind of token.
+var types = []string{
+	"at+jwt",                             // RFC 9068, Section 2.1
+	"authorization-grant+jwt",            // RFC 10070, Section 4
+	"client-authentication+jwt",          // RFC 10070, Section 4
+	"dc+sd-jwt",                          // draft-ietf-oauth-sd-jwt-vc
+	"dpop+jwt",                           // RFC 9449, Section 4.2
+	"entity-statement+jwt",               // OpenID Federation 1.0, Section 3
+	"explicit-registration-response+jwt", // OpenID Federation 1.0
+	"jwk-set+jwt",                        // OpenID Federation 1.0
+	"kb+jwt",                             // RFC 9901, Section 4.3
+	"logout+jwt",                         // OpenID Connect Back-Channel Logout 1.0, Section 2.4
+	"oauth-authz-req+jwt",                // RFC 9101, Section 10.8
+	"oauth-client-attestation+jwt",       // draft-ietf-oauth-attestation-based-client-auth
+	"oauth-client-attestation-pop+jwt",   // the same
+	"openid4vci-proof+jwt",               // OpenID4VCI 1.0, Appendix F.1
+	"resolve-response+jwt",               // OpenID Federation 1.0
+	"secevent+jwt",                       // RFC 8417, Section 2.3
+	"statuslist+jwt",                     // draft-ietf-oauth-status-list
+	"token-introspection+jwt",            // RFC 9701, Section 5
+	"trust-mark+jwt",                     // OpenID Federation 1.0, Section 7
+	"trust-mark-delegation+jwt",          // OpenID Federation 1.0
+	"trust-mark-status-response+jwt",     // OpenID Federation 1.0
+	"vc+sd-jwt",                          // older drafts of SD-JWT VC
+}
+
+// Types returns the values of typ that name a kind of token.
+func Types() []string { return slices.Clone(types) }
+
+// Registered reports whether typ names a kind of token.
+func Registered(typ string) bool {
+	return slices.ContainsFunc(types, func(t string) bool { return compact.SameType(t, typ) })
+}
 
 // Plain reports whether typ is that of a token without a type of its own.
 func Plain(typ string) bool { return typ == "" || compact.SameType(typ, "JWT") }
@@ -108,6 +143,17 @@ type PresentUnlessID bool
 // UnmarshalJSON notices the claim.
 func (p *PresentUnlessID) UnmarshalJSON(data []byte) error {
 	*p = string(data) != `"id"` && string(data) != `"ID"`
+	return nil
+}
+
+// IDMarker notices such a claim that does name an ID token.
+type IDMarker bool
+
+// UnmarshalJSON notices the claim.
+func (p *IDMarker) UnmarshalJSON(data []byte) error {
+	var not PresentUnlessID
+	_ = not.UnmarshalJSON(data)
+	*p = IDMarker(!not)
 	return nil
 }
 

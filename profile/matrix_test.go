@@ -1,0 +1,198 @@
+package profile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jotsuite/jot/internal/profile"
+	"github.com/jotsuite/jot/internal/profiletest"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/profile/accesstoken"
+	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/profile/idtoken"
+)
+
+const (
+	now    = profiletest.Now
+	party  = "https://op.example" // issuer of all tokens
+	here   = "https://here.example"
+	nonce  = "n-0S6_WzA2Mj"
+	events = "http://schemas.openid.net/event/backchannel-logout"
+)
+
+type (
+	claims = profiletest.Claims
+	object = map[string]any
+)
+
+// base is what all tokens have, as far as the rules of their kinds allow: one issuer, one audience, one subject, one key.
+var base = claims{"iss": party, "sub": "alice", "aud": here, "iat": now, "exp": now + 60, "jti": "1"}
+
+// A sample is a valid token of a kind. Kinds are named as package lint names them; what is behind
+// a comma is a form of it.
+type sample struct {
+	kind   string
+	typ    string
+	claims claims
+}
+
+// samples has every kind. Those whose package is not here yet are written as their specifications have them; they get a
+// verifier, and thereby a column, with it.
+var samples = []sample{
+	{"id-token", "JWT", base.With("nonce", nonce, "auth_time", now)},
+	{"id-token, without nonce", "", base},
+	{"access-token", "at+jwt", base.With("client_id", "c1", "scope", "read")},
+	{"access-token, lenient", "JWT", base.With("client_id", "c1", "scope", "read")},
+	{"client-assertion", "client-authentication+jwt", base.With("sub", party)},
+	{"client-assertion, plain", "JWT", base.With("sub", party)},
+
+	{"request-object", "oauth-authz-req+jwt", base.With("sub", nil, "client_id", party, "response_type", "code", "redirect_uri", "https://c.example/cb", "scope", "openid", "nonce", nonce)},
+	{"request-object, plain", "", base.With("sub", nil, "client_id", party, "response_type", "code", "redirect_uri", "https://c.example/cb", "scope", "openid", "nonce", nonce)},
+	{"ciba-request", "", base.With("sub", nil, "nbf", now, "scope", "openid", "login_hint", "alice")},
+	{"login-hint-token", "", base.With("sub", nil, "sub_id", object{"format": "email", "email": "alice@example.com"})},
+	{"jarm", "", base.With("sub", nil, "jti", nil, "code", "c", "state", "s")},
+	{"client-attestation", "oauth-client-attestation+jwt", base.With("cnf", object{"jkt": "x"})},
+	{"client-attestation-pop", "oauth-client-attestation-pop+jwt", base.With("sub", party)},
+	{"dpop-proof", "dpop+jwt", base.With("htm", "GET", "htu", here)},
+	{"userinfo", "", base.With("exp", nil, "iat", nil, "jti", nil, "email", "alice@example.com")},
+	{"introspection", "token-introspection+jwt", base.With("sub", nil, "exp", nil, "token_introspection", object{"active": true})},
+	{"authorization-grant", "authorization-grant+jwt", base},
+	{"authorization-grant, plain", "JWT", base},
+	{"logout-token", "logout+jwt", base.With("events", object{events: object{}})},
+	{"logout-token, plain", "", base.With("events", object{events: object{}})},
+	{"security-event", "secevent+jwt", base.With("exp", nil, "events", object{"https://e.example": object{}})},
+	{"entity-statement", "entity-statement+jwt", base.With("jwks", object{"keys": []any{}})},
+	{"trust-mark", "trust-mark+jwt", base.With("trust_mark_type", "https://t.example")},
+	{"sd-jwt", "", base.With("_sd_alg", "sha-256", "_sd", []string{"x"})},
+	{"sd-jwt-vc", "dc+sd-jwt", base.With("vct", "https://v.example")},
+	{"key-binding", "kb+jwt", base.With("nonce", nonce, "sd_hash", "x")},
+	{"key-proof", "openid4vci-proof+jwt", base.With("nonce", nonce)},
+	{"status-list", "statuslist+jwt", base.With("status_list", object{"bits": 1, "lst": "eNo"})},
+	{"atlassian", "JWT", base.With("aud", here, "qsh", "x")},
+}
+
+// A column verifies tokens of its kinds, and refuses all others.
+type column struct {
+	name   string
+	kinds  []string // what it is for
+	verify func(raw string) error
+}
+
+func columns(t *testing.T) []column {
+	keys := jwk.Set{profiletest.Key(t).Public()}
+	j := jwt.Policy{Clock: profiletest.Clock}
+	ctx := context.Background()
+	ids := made(idtoken.NewVerifier(keys, idtoken.Policy{Issuers: []string{party}, ClientID: here, JWT: j}))
+	access := accesstoken.Policy{Issuers: []string{party}, Audiences: []string{here}, JWT: j}
+	strict := made(accesstoken.NewVerifier(keys, access))
+	access.Lenient = &accesstoken.Lenient{}
+	lenient := made(accesstoken.NewVerifier(keys, access))
+	return []column{
+		{"id-token", []string{"id-token"}, func(raw string) error {
+			_, err := ids.Verify(ctx, raw, idtoken.Expect{Nonce: nonce})
+			return err
+		}},
+		{"id-token, without nonce", []string{"id-token, without nonce"}, func(raw string) error {
+			_, err := ids.Verify(ctx, raw, idtoken.Expect{NoNonce: true})
+			return err
+		}},
+		{"access-token", []string{"access-token"}, func(raw string) error {
+			_, err := strict.Verify(ctx, raw)
+			return err
+		}},
+		{"access-token, lenient", []string{"access-token", "access-token, lenient"}, func(raw string) error {
+			_, err := lenient.Verify(ctx, raw)
+			return err
+		}},
+		{"client-assertion", []string{"client-assertion", "client-assertion, plain"}, func(raw string) error {
+			v := made(clientauth.NewVerifier(keys, clientauth.Policy{Issuer: here, ClientID: party, Replay: jwt.NewReplayCache(1), JWT: j}))
+			_, err := v.Verify(ctx, raw, clientauth.Expect{NoClientID: true})
+			return err
+		}},
+	}
+}
+
+func made[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// inseparable are the cells, verifier ← token, that the specifications do not keep apart where issuer,
+// audience, subject and key are the same, with the sentence why. At most six.
+var inseparable = map[string]string{
+	"id-token, without nonce ← authorization-grant, plain": "RFC 7523, Section 3, asks a grant for iss, sub, aud and exp and for no typ, and an ID token without a nonce has no claim of its own (OpenID Connect Core 1.0, Section 2); what keeps them apart is RFC 10070's typ, or the nonce.",
+}
+
+// TestMatrix gives each kind's token to every verifier: its own accept it, and all others refuse it.
+func TestMatrix(t *testing.T) {
+	cols := columns(t)
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%-28s", "token \\ verifier")
+	for i := range cols {
+		fmt.Fprintf(&table, " %-24s", cols[i].name)
+	}
+	used := map[string]bool{}
+	for _, s := range samples {
+		raw := s.claims.Sign(t, profiletest.Key(t), s.typ)
+		fmt.Fprintf(&table, "\n%-28s", s.kind)
+		for _, c := range cols {
+			err := c.verify(raw)
+			cell := c.name + " ← " + s.kind
+			switch own := slices.Contains(c.kinds, s.kind); {
+			case own && err != nil:
+				t.Errorf("%s is refused: %v", cell, err)
+			case !own && err == nil && inseparable[cell] == "":
+				t.Errorf("%s is accepted", cell)
+			case !own && err == nil:
+				used[cell] = true
+			}
+			mark := "accepted"
+			if err != nil {
+				r, ok := errors.AsType[*jwt.RejectError](err)
+				if !ok {
+					t.Fatalf("%s: %v", cell, err)
+				}
+				mark = r.Codes()[0]
+			}
+			fmt.Fprintf(&table, " %-24s", mark)
+		}
+	}
+	t.Log(table.String())
+	for cell, why := range inseparable {
+		if !used[cell] {
+			t.Errorf("inseparable: nothing needs %s", cell)
+		}
+		t.Logf("%s: %s", cell, why)
+	}
+	if len(inseparable) > 6 {
+		t.Errorf("%d cells are inseparable", len(inseparable))
+	}
+}
+
+// TestTypes gives each verifier its own token with the typ of every other kind.
+func TestTypes(t *testing.T) {
+	own := map[string]string{
+		"access-token": "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
+	}
+	for _, c := range columns(t) {
+		i := slices.IndexFunc(samples, func(s sample) bool { return s.kind == c.kinds[0] })
+		for _, typ := range profile.Types() {
+			raw := samples[i].claims.Sign(t, profiletest.Key(t), typ)
+			err := c.verify(raw)
+			if typ == own[c.name] {
+				profiletest.Want(t, err)
+				continue
+			}
+			if r, ok := errors.AsType[*jwt.RejectError](err); !ok || !r.Only("typ.mismatch") {
+				t.Errorf("%s takes its token with typ %s: %v", c.name, typ, err)
+			}
+		}
+	}
+}
