@@ -18,7 +18,9 @@ var costly = []struct {
 	price int // where a pointer has 64 bits
 }{
 	{`"s"`, new(any), 16},
-	{`1`, new(any), 16},
+	{`1 `, new(any), 16},
+	{`[1]`, new(any), 56},
+	{`["s"]`, new(any), 56},
 	{`[true]`, new(any), 40},
 	{`[[true,null],[false]]`, new(any), 192},
 	{`{}`, new(any), 48},
@@ -35,6 +37,7 @@ var costly = []struct {
 	{string(objectOf(15)), new(map[string]json.RawMessage), 2784},
 	{`{}`, new(map[string]large), 48},
 	{`{"a":{}}`, new(map[string]large), 784},
+	{`{"a":{},"b":{}}`, new(map[string]large), 848},
 	{`{"a":{},"b":{},"c":{},"d":{},"e":{},"f":{},"g":{},"h":{},"i":{}}`, new(map[string]large), 2720},
 	{`{}`, new(*large), 64},
 	{`[{},{},{}]`, new([]large), 520},
@@ -75,6 +78,14 @@ func TestMemory(t *testing.T) {
 			if _, err := payFor(c.doc, c.into, less); !errors.Is(err, ErrLimit) {
 				t.Errorf("%.20s into %T: %v with %d of %d bytes, want json.limit", c.doc, c.into, err, less, paid)
 			}
+		}
+		// What comes later, such as the end that is missing, is not looked at any more.
+		short := c.doc[:len(c.doc)-1] + " "
+		if paid, err = payFor(short, c.into, plenty); paid == 0 {
+			continue
+		}
+		if _, limit := payFor(short, c.into, paid-1); !errors.Is(limit, ErrLimit) {
+			t.Errorf("%.20s into %T: %v with a byte less than up to %v, want json.limit", short, c.into, limit, err)
 		}
 	}
 }
