@@ -97,8 +97,8 @@ func Plain(typ string) bool { return typ == "" || compact.SameType(typ, "JWT") }
 // Refusals collects what the rules of a profile refuse.
 type Refusals []*jwt.ClaimError
 
-// Add refuses a claim.
-func (r *Refusals) Add(code, claim, got, want, spec string) {
+// Refuse refuses a claim.
+func (r *Refusals) Refuse(code, claim, got, want, spec string) {
 	*r = append(*r, &jwt.ClaimError{Claim: claim, Code: code, Got: got, Want: want, Spec: spec})
 }
 
@@ -108,15 +108,17 @@ func (r *Refusals) Require(c *jwt.Registered, spec string, names ...string) {
 		switch {
 		case name == "iss" && c.Issuer == "", name == "aud" && len(c.Audience) == 0, name == "exp" && c.Expiry.IsZero(),
 			name == "iat" && c.IssuedAt.IsZero(), name == "jti" && c.ID == "":
-			r.Add(name+".missing", name, "", "the claim", spec)
+			r.Refuse(name+".missing", name, "", "the claim", spec)
 		case name == "sub" && c.Subject == "":
-			r.Missing("sub", spec)
+			r.RefuseMissing("sub", spec)
 		}
 	}
 }
 
-// Missing refuses a claim of the profile that is absent.
-func (r *Refusals) Missing(name, spec string) { r.Add("claim.missing", name, "", "the claim", spec) }
+// RefuseMissing refuses a claim of the profile that is absent.
+func (r *Refusals) RefuseMissing(name, spec string) {
+	r.Refuse("claim.missing", name, "", "the claim", spec)
+}
 
 // Err returns all refusals as one error, for Sign; nil where there is none.
 func (r Refusals) Err() error {
@@ -180,17 +182,17 @@ type Foreign struct {
 	QueryHash          Present `json:"qsh,omitempty"`                 // requests of Atlassian's kind
 }
 
-// Foreign refuses each claim that foreign, a struct of [Present] fields, has noticed.
-func (r *Refusals) Foreign(foreign any) { r.foreign(reflect.ValueOf(foreign)) }
+// RefuseForeign refuses each claim that foreign, a struct of [Present] fields, has noticed.
+func (r *Refusals) RefuseForeign(foreign any) { r.refuseForeign(reflect.ValueOf(foreign)) }
 
-func (r *Refusals) foreign(v reflect.Value) {
+func (r *Refusals) refuseForeign(v reflect.Value) {
 	for field, value := range v.Fields() {
 		switch {
 		case field.Anonymous:
-			r.foreign(value)
+			r.refuseForeign(value)
 		case value.Bool():
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			r.Add("kind.mismatch", name, "", "no such claim in a token of this kind", "RFC 8725, Section 3.12")
+			r.Refuse("kind.mismatch", name, "", "no such claim in a token of this kind", "RFC 8725, Section 3.12")
 		}
 	}
 }

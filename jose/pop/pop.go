@@ -28,7 +28,7 @@ func (c *Confirmation) Check() error {
 	switch {
 	case *c == Confirmation{}:
 		return errors.New("pop: the confirmation names no key that is understood")
-	case c.JWK != nil && (c.JWK.IsPrivate() || c.JWK.KeyType() == "oct"):
+	case c.JWK != nil && c.JWK.IsPrivate():
 		return errors.New("pop: the confirmation has a key that is not public")
 	}
 	return nil

@@ -218,7 +218,7 @@ func strict(t *jwt.Token[Claims], _ time.Time) []*jwt.ClaimError {
 func rules(c *jwt.Registered, o *Claims) (r profile.Refusals) {
 	r.Require(c, "RFC 9068, Section 2.2", "iss", "exp", "aud", "sub", "iat", "jti")
 	if o.ClientID == "" {
-		r.Missing("client_id", "RFC 9068, Section 2.2")
+		r.RefuseMissing("client_id", "RFC 9068, Section 2.2")
 	}
 	bound(&r, o)
 	return r
@@ -227,7 +227,7 @@ func rules(c *jwt.Registered, o *Claims) (r profile.Refusals) {
 // bound refuses a confirmation that nobody can hold a proof to: such a token would pass for one that is not bound.
 func bound(r *profile.Refusals, o *Claims) {
 	if o.Confirmation != nil && o.Confirmation.Check() != nil {
-		r.Add("cnf.invalid", "cnf", "", "a public key, or the name or thumbprint of one", "RFC 7800, Section 3")
+		r.Refuse("cnf.invalid", "cnf", "", "a public key, or the name or thumbprint of one", "RFC 7800, Section 3")
 	}
 }
 
@@ -258,13 +258,13 @@ func (v *Verifier) tolerant(t *jwt.Token[Claims], _ time.Time) []*jwt.ClaimError
 		// RFC 8725, Section 3.12.
 		var got json.RawMessage
 		if ok, _ := t.Claim(l.Claim, &got); !ok || l.Value != "" && text(got) != l.Value {
-			r.Add("kind.mismatch", l.Claim, string(got), "what access tokens of this issuer have", "RFC 8725, Section 3.12")
+			r.Refuse("kind.mismatch", l.Claim, string(got), "what access tokens of this issuer have", "RFC 8725, Section 3.12")
 		}
 	case !speaks:
-		r.Add("kind.mismatch", "scope", "", "a claim that access tokens have: scope, scp, client_id, cid, appid or azpacr", "RFC 8725, Section 3.12")
+		r.Refuse("kind.mismatch", "scope", "", "a claim that access tokens have: scope, scp, client_id, cid, appid or azpacr", "RFC 8725, Section 3.12")
 	}
 	if c.foreign != (foreign{}) {
-		r.Foreign(c.foreign)
+		r.RefuseForeign(c.foreign)
 	}
 	return r
 }
@@ -274,9 +274,9 @@ func (v *Verifier) audience(r *profile.Refusals, t *jwt.Token[Claims]) {
 	switch {
 	case len(v.lenient.Clients) == 0: // package jwt has looked
 	case len(t.Audience) == 0 && !slices.Contains(v.lenient.Clients, t.Claims.ClientID):
-		r.Add("aud.missing", "aud", "", "an audience, or a client whose tokens have none", "RFC 9068, Section 2.2")
+		r.Refuse("aud.missing", "aud", "", "an audience, or a client whose tokens have none", "RFC 9068, Section 2.2")
 	case len(t.Audience) > 0 && !slices.ContainsFunc(t.Audience, func(a string) bool { return slices.Contains(v.audiences, a) }):
-		r.Add("aud.mismatch", "aud", strings.Join(t.Audience, " "), strings.Join(v.audiences, " or "), "RFC 9068, Section 4")
+		r.Refuse("aud.mismatch", "aud", strings.Join(t.Audience, " "), strings.Join(v.audiences, " or "), "RFC 9068, Section 4")
 	}
 }
 

@@ -108,6 +108,7 @@ func TestLenient(t *testing.T) {
 		"another value":              {change: []any{"typ", "Refresh"}, lenient: Lenient{Claim: "typ", Value: "Bearer"}, want: []string{"kind.mismatch"}},
 		"a value that is no string":  {change: []any{"typ", 1}, lenient: Lenient{Claim: "typ", Value: "Bearer"}, want: []string{"kind.mismatch"}},
 		"the claim, of any value":    {change: []any{"kubernetes.io", map[string]any{}}, lenient: Lenient{Claim: "kubernetes.io"}},
+		"no claim, of any value":     {lenient: Lenient{Claim: "kubernetes.io"}, want: []string{"kind.mismatch"}},
 		"at+jwt needs no claim":      {typ: "at+jwt", lenient: cognito},
 		"nothing that speaks for it": {change: append([]any{"scope", nil, "azp", "c1"}, bare...), want: []string{"kind.mismatch"}},
 		"scp":                        {change: append([]any{"scope", nil, "scp", "read"}, bare...)},
@@ -206,7 +207,7 @@ func TestIncomplete(t *testing.T) {
 		"no issuer":                 func(p *Policy) { p.Issuers = nil },
 		"no audience":               func(p *Policy) { p.Audiences = nil },
 		"no audience, with clients": func(p *Policy) { p.Audiences, p.Lenient = nil, &Lenient{Clients: []string{"c"}} },
-		"JWT.AnyAudience":           func(p *Policy) { p.JWT.AnyAudience = true },
+		"JWT.AnyAudience":           func(p *Policy) { p.JWT.AnyIssuer, p.JWT.AnyAudience = true, true },
 		"a value of no claim":       func(p *Policy) { p.Lenient = &Lenient{Value: "x"} },
 		"an empty type":             func(p *Policy) { p.Lenient = &Lenient{Types: []string{""}} },
 	} {

@@ -157,7 +157,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, x Expect) (*jwt.Token
 		v.check(&r, t, now)
 		// RFC 7521, Section 4.2: a client_id beside the assertion is that of the same client.
 		if x.ClientID != "" && t.Subject != x.ClientID {
-			r.Add("client_id.mismatch", "sub", t.Subject, "the client of the request", "RFC 7521, Section 4.2")
+			r.Refuse("client_id.mismatch", "sub", t.Subject, "the client of the request", "RFC 7521, Section 4.2")
 		}
 		return r
 	})
@@ -169,10 +169,10 @@ func rules(c *jwt.Registered, o *Claims, plain bool) (r profile.Refusals) {
 	r.Require(c, "OpenID Connect Core 1.0, Section 9", "jti")
 	// RFC 7523, Section 3, rule 2; OpenID Connect Core 1.0, Section 9: both are the client_id.
 	if c.Issuer != c.Subject && c.Subject != "" {
-		r.Add("sub.mismatch", "sub", c.Subject, "the client that is iss", "RFC 7523, Section 3")
+		r.Refuse("sub.mismatch", "sub", c.Subject, "the client that is iss", "RFC 7523, Section 3")
 	}
 	if plain && o.foreign != (foreign{}) {
-		r.Foreign(o.foreign)
+		r.RefuseForeign(o.foreign)
 	}
 	return r
 }
@@ -182,23 +182,23 @@ func (v *Verifier) check(r *profile.Refusals, t *jwt.Token[Claims], now time.Tim
 	switch aud := t.Audience; {
 	case v.legacy:
 		if i := slices.IndexFunc(aud, func(a string) bool { return !slices.Contains(v.audiences, a) }); i >= 0 {
-			r.Add("aud.not_sole", "aud", aud[i], "no other server beside this one", "RFC 10070, Section 4")
+			r.Refuse("aud.not_sole", "aud", aud[i], "no other server beside this one", "RFC 10070, Section 4")
 		}
 	case !sole(r, &t.Registered):
 	// FAPI 2.0 Security Profile, Section 5.3.2.1: as a string. RFC 10070 has no such rule.
 	case len(aud) == 1 && !t.AudienceIsString():
-		r.Add("aud.not_sole", "aud", aud[0], "a string and no array", "FAPI 2.0 Security Profile, Section 5.3.2.1")
+		r.Refuse("aud.not_sole", "aud", aud[0], "a string and no array", "FAPI 2.0 Security Profile, Section 5.3.2.1")
 	}
 	// RFC 7523, Section 3, rule 4: an exp that is unreasonably far away may be refused. Until then jti is remembered.
 	if t.Expiry.Sub(now) > v.lifetime+v.leeway {
-		r.Add("exp.lifetime", "exp", t.Expiry.UTC().Format(time.RFC3339), "at most "+v.lifetime.String()+" from now", "RFC 7523, Section 3")
+		r.Refuse("exp.lifetime", "exp", t.Expiry.UTC().Format(time.RFC3339), "at most "+v.lifetime.String()+" from now", "RFC 7523, Section 3")
 	}
 }
 
 // sole refuses several audiences: any of them could play the assertion back to the others.
 func sole(r *profile.Refusals, c *jwt.Registered) bool {
 	if len(c.Audience) > 1 {
-		r.Add("aud.not_sole", "aud", strings.Join(c.Audience, " "), "the issuer identifier of the server and nothing else", "RFC 10070, Section 4")
+		r.Refuse("aud.not_sole", "aud", strings.Join(c.Audience, " "), "the issuer identifier of the server and nothing else", "RFC 10070, Section 4")
 	}
 	return len(c.Audience) <= 1
 }

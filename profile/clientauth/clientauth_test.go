@@ -3,6 +3,7 @@ package clientauth
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,7 @@ func TestRules(t *testing.T) {
 		"no jti":                       {typ: typed, change: []any{"jti", nil}, want: []string{"jti.missing"}},
 		"a nonce, typed":               {typ: typed, change: []any{"nonce", "n"}},
 		"a nonce":                      {change: []any{"nonce", "n"}, want: []string{"kind.mismatch"}},
+		"a nonce, JWT":                 {typ: "JWT", change: []any{"nonce", "n"}, want: []string{"kind.mismatch"}},
 		"at_hash":                      {change: []any{"at_hash", "n"}, want: []string{"kind.mismatch"}},
 		"a request object":             {change: []any{"response_type", "code"}, want: []string{"kind.mismatch"}},
 	} {
@@ -155,20 +157,23 @@ func TestAnyClient(t *testing.T) {
 
 func TestIncomplete(t *testing.T) {
 	keys := jwk.Set{profiletest.Key(t).Public()}
-	for name, change := range map[string]func(*Policy){
-		"no issuer":             func(p *Policy) { p.Issuer = "" },
-		"no replay":             func(p *Policy) { p.Replay = nil },
-		"no client":             func(p *Policy) { p.ClientID = "" },
-		"a client and any":      func(p *Policy) { p.AnyClient = true },
-		"any client, one set":   func(p *Policy) { p.ClientID, p.AnyClient = "", true },
-		"negative lifetime":     func(p *Policy) { p.MaxLifetime = -1 },
-		"replay in two places":  func(p *Policy) { p.JWT.Replay = p.Replay },
-		"JWT.AnyAudience":       func(p *Policy) { p.JWT.AnyAudience = true },
-		"an empty old audience": func(p *Policy) { p.LegacyAudiences = []string{""} },
+	for name, tc := range map[string]struct {
+		change func(*Policy)
+		word   string // in the error
+	}{
+		"no issuer":             {func(p *Policy) { p.Issuer = "" }, "Issuer"},
+		"no replay":             {func(p *Policy) { p.Replay = nil }, "Replay"},
+		"no client":             {func(p *Policy) { p.ClientID = "" }, "ClientID"},
+		"a client and any":      {func(p *Policy) { p.AnyClient = true }, "ClientID"},
+		"any client, one set":   {func(p *Policy) { p.ClientID, p.AnyClient = "", true }, "jwk.Set"},
+		"negative lifetime":     {func(p *Policy) { p.MaxLifetime = -1 }, "MaxLifetime"},
+		"replay in two places":  {func(p *Policy) { p.JWT.Replay = p.Replay }, "JWT.Replay"},
+		"JWT.AnyAudience":       {func(p *Policy) { p.JWT.AnyIssuer, p.JWT.AnyAudience = true, true }, "JWT.AnyIssuer"},
+		"an empty old audience": {func(p *Policy) { p.LegacyAudiences = []string{""} }, "empty"},
 	} {
 		p := some()
-		change(&p)
-		if _, err := NewVerifier(keys, p); !errors.Is(err, jwt.ErrPolicy) {
+		tc.change(&p)
+		if _, err := NewVerifier(keys, p); !errors.Is(err, jwt.ErrPolicy) || !strings.Contains(err.Error(), tc.word) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -187,19 +187,27 @@ func TestHash(t *testing.T) {
 
 func TestIncomplete(t *testing.T) {
 	keys := jwk.Set{profiletest.Key(t).Public()}
-	for name, p := range map[string]Policy{
-		"zero":          {},
-		"no issuer":     {ClientID: "c"},
-		"no client":     {Issuers: some.Issuers},
-		"JWT.Issuers":   {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Issuers: []string{"x"}}},
-		"JWT.AnyIssuer": {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{AnyIssuer: true}},
-		"JWT.Audiences": {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Audiences: []string{"x"}}},
-		"JWT.Type":      {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Type: "at+jwt"}},
-		"JWT.Types":     {Issuers: some.Issuers, ClientID: "c", JWT: jwt.Policy{Types: []string{"at+jwt"}}},
+	whole := func(j jwt.Policy) Policy { return Policy{Issuers: some.Issuers, ClientID: "c", JWT: j} }
+	any := jwt.Policy{AnyIssuer: true, AnyAudience: true}
+	for word, p := range map[string]Policy{
+		"ClientID":      {Issuers: some.Issuers},
+		"Issuers":       {ClientID: "c"},
+		"JWT.AnyIssuer": whole(any),
+		"JWT.Issuers":   whole(jwt.Policy{Issuers: []string{"x"}}),
+		"JWT.Audiences": whole(jwt.Policy{Audiences: []string{"x"}}),
+		"AnyAudience":   whole(jwt.Policy{AnyAudience: true}),
+		"JWT.Type":      whole(jwt.Policy{Type: "at+jwt"}),
+		"JWT.Types":     whole(jwt.Policy{Types: []string{"at+jwt"}}),
 	} {
-		if _, err := NewVerifier(keys, p); !errors.Is(err, jwt.ErrPolicy) {
-			t.Errorf("%s: %v", name, err)
+		if _, err := NewVerifier(keys, p); !errors.Is(err, jwt.ErrPolicy) || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %v", word, err)
 		}
+	}
+	if _, err := NewVerifier(keys, Policy{}); !errors.Is(err, jwt.ErrPolicy) {
+		t.Errorf("zero: %v", err)
+	}
+	if _, err := NewVerifier(nil, some); !errors.Is(err, jwt.ErrPolicy) {
+		t.Errorf("no keys: %v", err)
 	}
 	for name, x := range map[string]Expect{
 		"zero":                        {},

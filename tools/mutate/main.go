@@ -49,7 +49,7 @@ import (
 )
 
 // notMutated are folders without rules of their own: data and helpers of tests.
-var notMutated = []string{"internal/attack", "internal/attack/dump", "internal/testvectors"}
+var notMutated = []string{"internal/attack", "internal/attack/dump", "internal/profiletest", "internal/testvectors"}
 
 type options struct {
 	root, explain, jsonFile string
