@@ -282,3 +282,41 @@ func rfcKey(t testing.TB) []byte {
 	}
 	return cases[0].Key
 }
+
+// TestSeedMetadata holds that all which the metadata of a real OpenID provider offers for
+// ID tokens is in the table.
+func TestSeedMetadata(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(testvectors.Seeds(t), "004_*.txt"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		n     int
+		known func(string) bool
+	}{
+		{"id_token_encryption_alg_values_supported", 17, func(name string) bool {
+			a, ok := jwa.Lookup(name)
+			return ok && slices.Contains(jwa.KeyManagement(), a)
+		}},
+		{"id_token_encryption_enc_values_supported", 6, func(name string) bool {
+			e, ok := jwa.LookupEncryption(name)
+			return ok && slices.Contains(jwa.Encryptions(), e)
+		}},
+	} {
+		_, list, _ := strings.Cut(string(data), `"`+c.name+`": `)
+		var got []string
+		if err := json.NewDecoder(strings.NewReader(list)).Decode(&got); err != nil || len(got) != c.n {
+			t.Fatalf("%s: %q, %v", c.name, got, err)
+		}
+		for _, name := range got {
+			if !c.known(name) {
+				t.Errorf("%s has %s, which is not in the table", c.name, name)
+			}
+		}
+	}
+}
