@@ -63,10 +63,13 @@ type head struct {
 func (t *Token[C]) Payload() []byte { return bytes.Clone(t.payload) }
 
 // AudienceIsString reports whether aud was written as one string: what an array of one
-// says is the same (RFC 7519, Section 4.1.3), but some profiles do not take it. It is of the Audience that Verify has set.
+// says is the same (RFC 7519, Section 4.1.3), but some profiles do not take it.
 func (t *Token[C]) AudienceIsString() bool {
-	// The decoder puts a lone string where there is room for it, and makes arrays anew.
-	return len(t.Audience) == 1 && &t.Audience[0] == &t.single[0]
+	if t.payload == nil {
+		return false
+	}
+	raw := member(t.payload, "aud", *t.limits)
+	return len(raw) > 0 && raw[0] == '"'
 }
 
 // Claim decodes the claim called name, registered or not, into v and reports whether

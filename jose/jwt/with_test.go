@@ -124,5 +124,11 @@ func TestAudienceIsString(t *testing.T) {
 		if tok.AudienceIsString() != is {
 			t.Errorf("%s: %v", aud, !is)
 		}
+		if copied := *tok; copied.AudienceIsString() != is {
+			t.Errorf("%s: a copy says %v", aud, !is)
+		}
+	}
+	if new(Token[struct{}]).AudienceIsString() {
+		t.Error("the zero token has an audience")
 	}
 }
