@@ -53,7 +53,7 @@ func commandTree(root *kong.Node) []command {
 		for _, group := range n.AllFlags(true) {
 			for _, f := range group {
 				o := option{name: f.Name, help: f.Help, value: !f.IsBool()}
-				o.file = f.PlaceHolder == "FILE"
+				o.file = strings.HasPrefix(f.PlaceHolder, "FILE")
 				switch {
 				case f.Enum != "":
 					o.words = f.EnumSlice()

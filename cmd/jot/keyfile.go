@@ -23,7 +23,7 @@ type keyFile struct {
 
 func (in *input) keys(name string, p passwordFlags) (*keyFile, error) {
 	if isURL(name) {
-		return nil, fail(exitUsage, "fetch it yourself, say with curl, and give the file", "keys are read from files only, not from %s", quoted(name))
+		return nil, fail(exitUsage, "give a set with --jwks URL to jot verify, or fetch it: jot jwks fetch URL -o FILE", "the key is read from a file, not from %s", quoted(name))
 	}
 	data, err := in.file(name, theKey)
 	if err != nil {

@@ -21,7 +21,9 @@ type verifyCmd struct {
 	Token        string        `arg:"" optional:"" help:"TOKEN, @FILE or -: one compact token, at most 1 MB. Without it, stdin is read."`
 	Key          string        `placeholder:"FILE" help:"The issuer's public key: a JWK, a set, PEM or DER, or - for stdin."`
 	SecretFile   string        `placeholder:"FILE" help:"The shared secret: the bytes of FILE without one final newline."`
-	JWKS         string        `name:"jwks" placeholder:"FILE" help:"The issuer's key set."`
+	JWKS         string        `name:"jwks" placeholder:"FILE|URL" help:"The issuer's key set: a file, or where it is fetched."`
+	Issuer       string        `placeholder:"URL" help:"The issuer whose keys are found by its metadata and fetched. Implies --iss URL."`
+	Offline      bool          `help:"Fetch nothing: what has to be fetched is refused."`
 	Alg          string        `placeholder:"ALG" words:"signatures" help:"The only algorithm to accept: keys for others are left out, and a key that names none is for this one."`
 	Iss          []string      `sep:"none" placeholder:"ISSUER" help:"An issuer to accept. Repeats."`
 	AnyIssuer    bool          `help:"Accept any issuer, and none."`
@@ -46,9 +48,11 @@ func (*verifyCmd) Help() string {
 
 A token that is signed and then encrypted is decrypted first, with --decrypt-key, and then held to the same checks. One that is only signed is refused then, as an encrypted one is without.
 
-Who may have issued the token and whom it is for must be said: --iss or --any-issuer, --aud or --any-audience.
+Who may have issued the token and whom it is for must be said: --iss, --issuer or --any-issuer, --aud or --any-audience.
 
-The exit code is 0 when verified, 1 when refused, 2 for usage, 3 when the token or a key cannot be read, 4 when no key fits or the key itself is refused, and 5 when a file is not to be had.`
+With --issuer and --jwks URL the keys are fetched, over https or from this machine, once and only for what is a token. --issuer finds them by OpenID Connect Discovery or RFC 8414 and accepts no other issuer. The time of --now is for the token; keys are judged by the clock.
+
+The exit code is 0 when verified, 1 when refused, 2 for usage, 3 when the token or a key cannot be read, 4 when no key fits or the key itself is refused, and 5 when a file or a URL is not to be had.`
 }
 
 // check is one line of the outcome. Code is what the check is refused with; one
@@ -103,10 +107,13 @@ func (c *verifyCmd) Run(a *app) error {
 	// White space is trimmed here, at the edge; the library trims nothing.
 	raw := strings.TrimSpace(text)
 	token, err := verifier.Verify(context.Background(), raw)
+	if keys.err != nil {
+		return keys.err
+	}
 
 	o := outcome{Verified: err == nil, Kind: "unknown"}
 	failures := reasons(err)
-	j := judge{policy: policy, keys: keys, raw: raw, now: now}
+	j := judge{policy: policy, keys: keys.set, raw: raw, now: now}
 	j.look()
 	if j.seen != nil {
 		o.Kind, o.Header = string(lint.Recognize(j.seen)), j.seen.Header
@@ -142,18 +149,22 @@ func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
 		Type: c.Typ, OptionalExpiry: c.OptionalExp, IgnoreExpiry: c.IgnoreExp,
 		Leeway: c.Leeway, Clock: func() time.Time { return now }, MaxSize: maxInput,
 	}
+	if c.Issuer != "" && len(c.Iss) == 0 && !c.AnyIssuer {
+		p.Issuers = []string{c.Issuer}
+	}
 	sources := 0
-	for _, s := range []string{c.Key, c.SecretFile, c.JWKS} {
+	for _, s := range []string{c.Key, c.SecretFile, c.JWKS, c.Issuer} {
 		if s != "" {
 			sources++
 		}
 	}
 	switch {
 	case sources != 1:
-		return p, fail(exitUsage, "jot inspect shows a token without a key", "give one of --key, --secret-file and --jwks")
-	case isURL(c.JWKS):
-		return p, fail(exitUsage, "fetch the set yourself, say with curl, and give the file", "--jwks takes a file, not %s", quoted(c.JWKS))
-	case len(c.Iss) == 0 && !c.AnyIssuer:
+		return p, fail(exitUsage, "jot inspect shows a token without a key", "give one of --key, --secret-file, --jwks and --issuer")
+	case c.Issuer != "" && (c.AnyIssuer || slices.ContainsFunc(c.Iss, func(s string) bool { return s != c.Issuer })):
+		// The keys of one issuer say nothing about the tokens of another.
+		return p, fail(exitUsage, "leave it out; for keys that serve other issuers too, give --jwks URL", "--issuer is the only issuer to accept")
+	case len(p.Issuers) == 0 && !c.AnyIssuer:
 		return p, fail(exitUsage, "give --iss ISSUER, or --any-issuer to accept any", "no issuer to accept is named")
 	case len(c.Aud) == 0 && !c.AnyAudience:
 		return p, fail(exitUsage, "give --aud AUDIENCE, or --any-audience to accept any", "no audience to accept is named")
@@ -163,14 +174,37 @@ func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
 	return p, nil
 }
 
-// keys reads the keys to verify with.
-func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (jwk.Set, error) {
-	if c.SecretFile != "" {
+// verifyKeys are the keys of verify: those that were read, or those that fetch gets when
+// the verifier asks for them, so that nothing is fetched for what is no token.
+type verifyKeys struct {
+	set   jwk.Set
+	err   error
+	fetch func(context.Context) (jwk.Set, error)
+}
+
+// Keys implements [jwk.Source].
+func (k *verifyKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
+	if k.fetch != nil {
+		k.set, k.err = k.fetch(ctx)
+		k.fetch = nil
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
+	return k.set.Keys(ctx, q)
+}
+
+// keys reads the keys to verify with, or says how they are fetched.
+func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (*verifyKeys, error) {
+	switch {
+	case c.SecretFile != "":
 		key, err := a.in.secretFile(c.SecretFile, alg, c.AllowWeakKey)
 		if err != nil {
 			return nil, err
 		}
-		return jwk.Set{key}, nil
+		return &verifyKeys{set: jwk.Set{key}}, nil
+	case c.Issuer != "", isURL(c.JWKS):
+		return c.remote(alg)
 	}
 	name := c.Key
 	if name == "" {
@@ -180,7 +214,39 @@ func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (jwk.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.verifiers(f, alg, c.AllowWeakKey)
+	set, err := a.verifiers(f, alg, c.AllowWeakKey)
+	if err != nil {
+		return nil, err
+	}
+	return &verifyKeys{set: set}, nil
+}
+
+// remote is the keys of --issuer or of the URL of --jwks.
+func (c *verifyCmd) remote(alg jwa.Algorithm) (*verifyKeys, error) {
+	url := c.Issuer
+	if url == "" {
+		url = c.JWKS
+	}
+	source, err := newFetcher(url, c.Issuer != "", alg)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Offline:
+		return nil, fail(exitFile, "give --jwks FILE with a set that jot jwks fetch has written", "--offline: the keys of %s are not fetched", quoted(url))
+	}
+	return &verifyKeys{fetch: func(ctx context.Context) (jwk.Set, error) {
+		all, err := source.Set(ctx)
+		if err != nil {
+			return nil, fetchFailure(err)
+		}
+		set := slices.DeleteFunc(slices.Clone(all), func(k jwk.Key) bool {
+			return k.Algorithm().Use() != "sig" || alg != (jwa.Algorithm{}) && !k.Algorithm().Is(alg)
+		})
+		if len(set) == 0 {
+			return nil, fail(exitNoKey, "jot jwks fetch shows which keys there are, and what is wrong with others", "no key of %s can be used here [key.none]", quoted(url))
+		}
+		return set, nil
+	}}, nil
 }
 
 // decryption is what --decrypt-key asks for, or nil.
