@@ -499,14 +499,8 @@ func (p *parser) strings(i int, to *[]string) int {
 	return i
 }
 
-// lone reads the string at i as a list of one, in place of the first element where the
-// target has room for it.
+// lone reads the string at i as a list of one.
 func (p *parser) lone(i int, to *[]string) int {
-	if cap(*to) > 0 {
-		list := (*to)[:1:1]
-		*to = list
-		return p.text(i, &list[0])
-	}
 	if cap(p.spare) == 0 {
 		p.spare = make([]string, 0, spareStrings)
 	}

@@ -286,15 +286,27 @@ func TestOneOrMany(t *testing.T) {
 	refused[token](t, "json.type", `{"aud":null}`, `{"aud":1}`, `{"aud":[1]}`, `{"aud":[null]}`, `{"aud":{}}`, `{"aud":["a",["b"]]}`, `{"roles":"a"}`) // F8, F9
 	refused[token](t, "json.syntax", `{"aud":"a`, `{"aud":["a"`, `{"aud":nul}`)
 
-	// A lone string stands in the room that there is, and cannot grow into what follows.
-	room := [2]string{"old", "next"}
-	v := token{Aud: room[:1]}
-	if err := strictjson.Unmarshal([]byte(`{"aud":"new"}`), &v, strictjson.Limits{}); err != nil || room != [2]string{"new", "next"} || len(v.Aud) != 1 || cap(v.Aud) != 1 {
-		t.Errorf("into room of its own: %q of %q, %v", v.Aud, room, err)
+	// Lists stand in the room that there is, and cannot grow into what follows.
+	d, err := strictjson.NewDecoder[token]()
+	if err != nil {
+		t.Fatal(err)
 	}
-	v = token{Aud: room[:0]}
-	if err := strictjson.Unmarshal([]byte(`{"aud":"\q"}`), &v, strictjson.Limits{}); !errors.Is(err, strictjson.ErrSyntax) {
-		t.Errorf("into room of its own: %v, want json.syntax", err)
+	for doc, room := range map[string][3]string{
+		`{"aud":"a","roles":["b","c"]}`:     {"a", "b", "c"},
+		`{"roles":["b"],"aud":"a"}`:         {"b", "a", ""},
+		`{"aud":["a","b","c","d"]}`:         {"a", "b", "c"},
+		`{"roles":[],"aud":"a"}`:            {"a", "", ""},
+		`{"roles":["b","c","d"],"aud":"a"}`: {"b", "c", "d"},
+	} {
+		var v token
+		var have [3]string
+		if err := d.DecodeWith(have[:], []byte(doc), &v, strictjson.Limits{}); err != nil || have != room || cap(v.Aud) != len(v.Aud) || cap(v.Roles) != len(v.Roles) {
+			t.Errorf("%s: %q and %q of %q, %v", doc, v.Aud, v.Roles, have, err)
+		}
+		var again token
+		if err := d.Decode([]byte(doc), &again, strictjson.Limits{}); err != nil || !reflect.DeepEqual(v, again) {
+			t.Errorf("%s: %+v, %v without room, %+v with it", doc, again, err, v)
+		}
 	}
 }
 

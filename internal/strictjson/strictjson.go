@@ -22,8 +22,7 @@
 //   - A [time.Time] with the option format:unix is a NumericDate of RFC 7519, Section 2;
 //     digits below the nanosecond are dropped. A []string with the option
 //     format:oneormany stands as a plain string where it has one element, as `aud` does.
-//   - Array elements and pointers are made anew, never merged into what was there, save
-//     that format:oneormany puts a lone string where the slice has room for it.
+//   - Array elements and pointers are made anew, never merged into what was there.
 //
 // Beyond what the document itself takes, reading allocates at most 1 MiB and 20 bytes
 // for each byte, whatever the limits. What would need more is refused with [ErrLimit]:
@@ -169,7 +168,13 @@ func NewDecoder[T any]() (*Decoder[T], error) {
 // Decode reads data into v, and afterwards data belongs to v. Fields whose member is
 // absent stay as they are.
 func (d *Decoder[T]) Decode(data []byte, v *T, l Limits) error {
-	var p parser
+	return d.DecodeWith(nil, data, v, l)
+}
+
+// DecodeWith is Decode for a caller who has room for the first strings of lists, such as
+// a part of v, so that they need no memory of their own.
+func (d *Decoder[T]) DecodeWith(room []string, data []byte, v *T, l Limits) error {
+	p := parser{spare: room[:0]}
 	if i := p.begin(data, l); i >= 0 {
 		p.end(p.value(i, d.plan, pointer(v)))
 	}

@@ -27,7 +27,7 @@ type Token[C any] struct {
 	head    *head // shared with other tokens
 	payload []byte
 	limits  *strictjson.Limits
-	single  [1]string // the room of an Audience of one
+	words   [3]string // the room of Audience and of the first lists of Claims
 }
 
 // Header returns the header: a copy.

@@ -355,9 +355,8 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 // accept reads the claims of a token whose signature has verified, and holds them to the policy.
 func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, payload []byte, selector string, check func(*Token[C], time.Time) []*ClaimError) (*Token[C], error) {
 	t := &Token[C]{Key: key, head: h, payload: payload, limits: &v.limits}
-	t.Audience = t.single[:0]
 	now := v.policy.Clock()
-	if err := v.decoder.Decode(payload, t, v.limits); err != nil {
+	if err := v.decoder.DecodeWith(t.words[:], payload, t, v.limits); err != nil {
 		return nil, &RejectError{v.diagnose(payload, err, now)}
 	}
 	if len(t.Audience) == 0 {
