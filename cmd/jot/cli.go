@@ -26,6 +26,7 @@ type cli struct {
 	Encrypt    encryptCmd    `cmd:"" help:"Encrypt anything to a key or with a password."`
 	Decrypt    decryptCmd    `cmd:"" help:"Decrypt a token, and write what was inside as it is."`
 	Key        keyCmd        `cmd:"" help:"Make, convert and look at keys."`
+	JWKS       jwksCmd       `cmd:"" name:"jwks" help:"Fetch, merge, serve and rotate sets of public keys."`
 	Explain    explainCmd    `cmd:"" help:"Say what a claim, a header, an algorithm, an error or an exit code means."`
 	Completion completionCmd `cmd:"" help:"Print the completions for a shell."`
 	Man        manCmd        `cmd:"" help:"Print the manual page."`

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -145,5 +148,143 @@ func TestVerifyFetchesForTokensAlone(t *testing.T) {
 	}
 	if n := s.fetches.Load(); n != 0 {
 		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestFetchJWKS(t *testing.T) {
+	s := newIssuerServer(t)
+	for _, args := range [][]string{{s.URL + "/mixed"}, {s.URL, "--issuer"}} {
+		code, stdout, stderr := jot(t, "", append([]string{"jwks", "fetch"}, args...)...)
+		set, skipped, err := jwk.ParseSet([]byte(stdout), jwk.Binding{})
+		if code != exitOK || err != nil || len(skipped) > 0 || len(set) != 1 || set[0].KeyID() != s.key.KeyID() {
+			t.Errorf("%v: exit code %d, %v, %v:\n%s%s", args, code, err, skipped, stdout, stderr)
+		}
+		if want := strings.HasSuffix(args[0], "/mixed"); want != (strings.Contains(stderr, `warning: key 1 ("shared")`) && strings.Contains(stderr, `warning: key 2 ("odd")`)) {
+			t.Errorf("%v: %s", args, stderr)
+		}
+	}
+	for url, want := range map[string]int{
+		s.URL + "/empty":        exitNoKey,
+		s.URL + "/nothing":      exitFile,
+		"ftp://as.example/jwks": exitUsage,
+	} {
+		if code, stdout, stderr := jot(t, "", "jwks", "fetch", url); code != want || stdout != "" || !strings.Contains(stderr, "hint: ") {
+			t.Errorf("%s: exit code %d, want %d:\n%s", url, code, want, stderr)
+		}
+	}
+}
+
+// lineWriter hands on the first line that is written to it.
+type lineWriter chan string
+
+func (w lineWriter) Write(b []byte) (int, error) {
+	select {
+	case w <- strings.TrimSpace(string(b)):
+	default:
+	}
+	return len(b), nil
+}
+
+// TestServeJWKS verifies a token with keys that another jot serves, from files and from a
+// rotation, and interrupts it.
+func TestServeJWKS(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot interrupt itself")
+	}
+	for _, c := range []struct{ name, begin string }{
+		{"files", ""},
+		{"rotation", "rotate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.Chmod(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if c.begin == "" {
+				if code, _, stderr := jot(t, "", "key", "new", "ES256", "-o", filepath.Join(dir, "key.json")); code != exitOK {
+					t.Fatal(stderr)
+				}
+			} else if code, _, stderr := jot(t, "", "jwks", "rotate", "--dir", dir); code != exitOK {
+				t.Fatal(stderr)
+			}
+			lines, ended := make(lineWriter, 1), make(chan int, 1)
+			var talk bytes.Buffer
+			go func() {
+				ended <- run([]string{"jwks", "serve", "--dir", dir}, &terminal{stdin: strings.NewReader(""), stdout: lines, stderr: &talk}, time.Now)
+			}()
+			var url string
+			select {
+			case url = <-lines:
+			case code := <-ended:
+				t.Fatalf("exit code %d: %s", code, talk.String())
+			}
+			code, stdout, stderr := jot(t, "", "jwks", "fetch", url)
+			if code != exitOK || !strings.Contains(stdout, `"ES256"`) || strings.Contains(stdout, `"d"`) {
+				t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+			}
+			resp, err := http.Post(url, "text/plain", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("POST: %s", resp.Status)
+			}
+			req, err := http.NewRequest(http.MethodGet, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err = http.DefaultClient.Do(req); err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if h := resp.Header; h.Get("Content-Type") != "application/jwk-set+json" || !strings.Contains(h.Get("Cache-Control"), "max-age=") {
+				t.Errorf("%v", h)
+			}
+			req.Header.Set("If-None-Match", resp.Header.Get("ETag"))
+			if resp, err = http.DefaultClient.Do(req); err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusNotModified {
+				t.Errorf("with its ETag: %s", resp.Status)
+			}
+			self, err := os.FindProcess(os.Getpid())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := self.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			if code := <-ended; code != exitOK {
+				t.Errorf("exit code %d: %s", code, talk.String())
+			}
+		})
+	}
+}
+
+// TestRotateRevokes revokes the key that signs: it is gone, and the next one signs.
+func TestRotateRevokes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	type key struct{ KID, Phase string }
+	rotate := func(args ...string) (all []key) {
+		t.Helper()
+		code, stdout, stderr := jot(t, "", append([]string{"jwks", "rotate", "--dir", dir, "--json"}, args...)...)
+		if code != exitOK {
+			t.Fatalf("exit code %d: %s", code, stderr)
+		}
+		for d := json.NewDecoder(strings.NewReader(stdout)); d.More(); {
+			var k key
+			if err := d.Decode(&k); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, k)
+		}
+		return all
+	}
+	before := rotate("--now", "2026-01-01T00:00:00Z")
+	after := rotate("--now", "2026-01-02T00:00:00Z", "--revoke", before[0].KID)
+	if len(before) != 2 || before[0].Phase != "active" || len(after) != 2 || after[0] != (key{before[1].KID, "active"}) || after[1].Phase != "published" {
+		t.Errorf("%v became %v", before, after)
 	}
 }
