@@ -32,18 +32,40 @@ func blocks(text, lang string) []string {
 	return out
 }
 
-// TestReadmeSnippets holds that what README.md shows compiles and runs: each
-// block stands in an example of readme_test.go.
-func TestReadmeSnippets(t *testing.T) {
+// TestSnippets holds that what README.md and the pages in docs show compiles and runs:
+// each block stands in an example of readme_test.go, or of the packages that a page is
+// about, and each example that a page names is there.
+func TestSnippets(t *testing.T) {
 	nested(t)
-	code := strings.ReplaceAll(read(t, "readme_test.go"), "\n\t", "\n")
-	snippets := blocks(read(t, "README.md"), "go")
-	if len(snippets) == 0 {
-		t.Error("README.md shows no code")
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal("there are no pages in docs", err)
 	}
-	for _, s := range snippets {
-		if !strings.Contains(code, "\n"+s) {
-			t.Errorf("this is in no example of readme_test.go:\n%s", s)
+	for _, name := range append([]string{"README.md"}, pages...) {
+		files := []string{"readme_test.go"}
+		text := read(t, name)
+		for _, m := range regexp.MustCompile("`([a-z/]+) (Example\\w*)`").FindAllStringSubmatch(text, -1) {
+			if !isTest(t, m[1]+" "+m[2]) {
+				t.Errorf("%s: there is no %s in %s", name, m[2], m[1])
+			}
+			examples, err := filepath.Glob(filepath.Join(filepath.FromSlash(m[1]), "example*_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, examples...)
+		}
+		code := ""
+		for _, f := range slices.Compact(slices.Sorted(slices.Values(files))) {
+			code += strings.ReplaceAll(read(t, f), "\n\t", "\n")
+		}
+		snippets := blocks(text, "go")
+		if len(snippets) == 0 {
+			t.Errorf("%s shows no code", name)
+		}
+		for _, s := range snippets {
+			if !strings.Contains(code, "\n"+s) {
+				t.Errorf("%s: this is in no example:\n%s", name, s)
+			}
 		}
 	}
 }
@@ -89,11 +111,16 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs = append(docs, pages...)
 	code := regexp.MustCompile("(?s)```.*?```|`[^`]*`")
 	for _, name := range docs {
 		text := code.ReplaceAllString(read(t, name), "")
 		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), filepath.FromSlash(m[1]))); err != nil {
 				t.Errorf("%s links to %s, which is not there", name, m[1])
 			}
 		}
