@@ -257,7 +257,7 @@ var words = []entry{
 	{"keys.options", "error", "", "What was asked for contradicts itself, such as a new key each minute for tokens that live a day."},
 	{"keys.state", "error", "", "What is in the folder is not the state of a rotation of keys."},
 	{"keys.conflict", "error", "", "Other processes kept changing the keys in the folder. Try again."},
-	{"keys.exposed", "error", "", "Others have access to private keys in files, or may write keys. chmod 700 for the folder and 600 for the files takes it from them."},
+	{"keys.exposed", "error", "RFC 7517, Section 9.2", "Others have access to private keys in files, or may write keys. chmod 700 for the folder and 600 for the files takes it from them."},
 	{"issuer.mismatch", "error", "RFC 8414, Section 3.3", "The metadata is that of another issuer. It is compared as an exact string: look for a slash at the end."},
 	{"claim.missing", "error", "RFC 7519, Section 4", "A claim that the policy requires is not there."},
 	{"claim.replicated", "error", "RFC 7519, Section 5.3", "The header of the encrypted token repeats a claim, and the signed one is another."},

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/keyset"
@@ -218,10 +220,24 @@ type jwksRotateCmd struct {
 	Dir    string `required:"" placeholder:"FOLDER" help:"The folder, which is for this alone and is made where it does not exist."`
 	Now    string `placeholder:"TIME" help:"The time to act by, as 2026-09-30T12:00:00Z, to try a timetable. What is done stays done."`
 	Next   bool   `help:"Let the next keys take over as soon as all verifiers have them."`
-	Revoke string `placeholder:"KID" help:"Delete this key at once: tokens that it signed are refused from then on."`
+	Revoke kid    `placeholder:"KID" help:"Delete this key at once: tokens that it signed are refused from then on."`
 	JSON   bool   `name:"json" help:"Print one JSON object a line for each key."`
 
 	timetable `embed:""`
+}
+
+// kid is a key's identifier as the value of an option. One in 64 thumbprints begins with a
+// dash, and whoever revokes a key is in a hurry.
+type kid string
+
+// Decode implements [kong.MapperValue].
+func (k *kid) Decode(ctx *kong.DecodeContext) error {
+	s, ok := ctx.Scan.Pop().Value.(string)
+	if !ok || s == "" {
+		return errors.New("a kid is missing")
+	}
+	*k = kid(s)
+	return nil
 }
 
 func (*jwksRotateCmd) Help() string {
@@ -257,9 +273,9 @@ func (c *jwksRotateCmd) Run(a *app) error {
 	}
 	ctx := context.Background()
 	if c.Revoke != "" {
-		switch err := r.Revoke(ctx, c.Revoke); {
+		switch err := r.Revoke(ctx, string(c.Revoke)); {
 		case errors.Is(err, jwk.ErrNoKey):
-			return fail(exitNoKey, "jot jwks rotate without --revoke lists the keys", "there is no key %s in %s [key.none]", quoted(c.Revoke), label(c.Dir))
+			return fail(exitNoKey, "jot jwks rotate without --revoke lists the keys", "there is no key %s in %s [key.none]", quoted(string(c.Revoke)), label(c.Dir))
 		case err != nil:
 			return folderFailure(c.Dir, err)
 		}
