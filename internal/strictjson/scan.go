@@ -23,7 +23,7 @@ type parser struct {
 	// The names of the objects that are open and have no set: the first in near,
 	// which costs no allocation, the others in far; open is their number.
 	open int
-	near [16]string
+	near [24]string
 	far  []string
 
 	spare []string // of length 0; see strings

@@ -151,12 +151,28 @@ func Verifiers(alg string) []Verifier {
 	}
 }
 
+// LargeToken is Token with what large providers say beside: claims that the program
+// which verifies does not want, 1.4 KB in all.
+func LargeToken(alg string) string {
+	now := registered().IssuedAt
+	return must(jwt.Sign(context.Background(), materials()[alg].jot, jwt.Header{Type: "JWT"}, registered(), map[string]any{
+		"scope": theOrder.Scope, "client_id": theOrder.ClientID, "items": theOrder.Items, "total": theOrder.Total,
+		"session_start": now.Unix(), "auth_time": now.Add(-time.Minute).Unix(), "acr": "urn:mace:incommon:iap:silver", "amr": []string{"pwd", "otp"},
+		"azp": "6cb04018-a3f5-46a7-b995-940c78f5aef3", "oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474", "tid": "7fe81447-da57-4385-becb-6de57f21477e",
+		"name": "Abe Lincoln", "preferred_username": "abelincoln@example.com", "email": "abelincoln@example.com", "email_verified": true,
+		"roles": []string{"orders.read", "orders.write", "customers.read", "reports.read"}, "groups": []string{"/sales/emea", "/sales/apac", "/support"},
+		"realm_access": map[string]any{"roles": []string{"offline_access", "uma_authorization", "default-roles-shop"}},
+		"sid":          "0c7b6e22-8f5d-4d2a-9a3f-3a2f6b6c8a11", "ver": "2.0", "uti": "DgcS0HwMZ0yJ6Y0pTm4BAA", "idp": "https://sts.example.com/7fe81447/",
+	}))
+}
+
 // Verifications returns the operations "verify ALG".
-func Verifications(alg string) []Op {
-	token, m := Token(alg), materials()[alg]
-	ops := []Op{{"verify " + alg, "bare", bareVerifier(m, token)}}
+func Verifications(alg string) []Op { return verifications("verify "+alg, alg, Token(alg)) }
+
+func verifications(name, alg, token string) []Op {
+	ops := []Op{{name, "bare", bareVerifier(materials()[alg], token)}}
 	for _, v := range Verifiers(alg) {
-		ops = append(ops, Op{"verify " + alg, v.Library, func() error { return v.Verify(token) }})
+		ops = append(ops, Op{name, v.Library, func() error { return v.Verify(token) }})
 	}
 	return ops
 }
@@ -517,6 +533,7 @@ func All() []Op {
 	for _, alg := range Algorithms {
 		ops = append(ops, Verifications(alg)...)
 	}
+	ops = append(ops, verifications("verify HS256, 1.4 KB", "HS256", LargeToken("HS256"))...)
 	for _, alg := range Algorithms {
 		ops = append(ops, Signatures(alg)...)
 	}
