@@ -128,8 +128,11 @@ func (r row) measure(turns int, turn time.Duration) (string, error) {
 		}
 		repeat[library] = n
 	}
+	order := slices.Clone(bench.Libraries)
 	for range turns {
-		for _, library := range bench.Libraries {
+		// To and fro, because what one leaves in the caches the next one pays for.
+		slices.Reverse(order)
+		for _, library := range order {
 			run := r.run[library]
 			if run == nil {
 				continue
@@ -150,7 +153,9 @@ func (r row) measure(turns int, turn time.Duration) (string, error) {
 			cells = append(cells, "–")
 			continue
 		}
-		allocs := testing.AllocsPerRun(20, func() { _ = run(1) })
+		// Several at once, so that the goroutines of all cores count for little.
+		const several = 20
+		allocs := testing.AllocsPerRun(1, func() { _ = run(several) }) / several
 		text := fmt.Sprintf("%s, %.0f", human(median(nanos[library])), allocs)
 		if library != "jot" {
 			text += fmt.Sprintf(" (%.2f ×)", median(combine(nanos[library], nanos["jot"], quotient)))
