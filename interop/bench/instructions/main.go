@@ -1,8 +1,8 @@
 // Command instructions runs one operation under Valgrind, for what is lost in the noise
 // of time: what jot adds to an RSA signature is a two-thousandth of it.
 //
-//	GOWORK=off go build -o /tmp/instructions ./bench/instructions
-//	GOMAXPROCS=1 GOGC=off GODEBUG=asyncpreemptoff=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=main.repeat /tmp/instructions RS256 jot 20
+//	GOWORK=off go build -o instructions ./bench/instructions
+//	GOMAXPROCS=1 GOGC=off GODEBUG=asyncpreemptoff=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=main.repeat ./instructions RS256 jot 20
 //
 // What Valgrind has collected, divided by the number, is the instructions of one
 // signature; with bare in place of jot, those of the standard library's.
