@@ -108,6 +108,8 @@ func keyFailure(reading int, name string, err error) *failure {
 	case errors.Is(err, jwk.ErrUse), errors.Is(err, jwk.ErrUnsupported), errors.Is(err, jwk.ErrPrivate),
 		errors.Is(err, jwk.ErrLimit), errors.Is(err, jwk.ErrFIPS), errors.Is(err, jwk.ErrAlgorithm):
 		code = exitNoKey
+	case strings.HasPrefix(codeOf(err), "json."):
+		hint = "a key is a JWK, a JWK set, PEM or DER; look whether the file was cut off when it was copied"
 	}
 	return fail(code, hint, "the key in %s: %v%s", label(name), err, inCode(err))
 }
