@@ -34,7 +34,7 @@ var floors = [][]string{
 	{"internal/header"},
 	{"jose/jws", "jose/jwe", "jose/pop"},
 	{"jose/jwt", "jose/sdjwt", "jose/unverified"},
-	{"oauth", "internal/fetch"},
+	{"oauth", "oauth/subjectid", "internal/fetch"},
 	{"keyset"},
 	{"internal/profile"},
 	{"profile", "profile/*"},
