@@ -27,7 +27,7 @@ const module = "github.com/jotsuite/jot"
 var floors = [][]string{
 	{"internal/alias", "internal/fault", "internal/clock"},
 	{"internal/b64url", "internal/strictjson"},
-	{"internal/compact"},
+	{"internal/compact", "internal/nonce"},
 	{"jose/jwa"},
 	{"internal/aead"},
 	{"jose/jwk"},
