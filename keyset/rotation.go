@@ -101,6 +101,9 @@ type Timetable struct {
 	Reload time.Duration
 	// Binding has the extensions that the algorithms of all processes need.
 	Binding jwk.Binding
+	// Failed, if not nil, is told why [Rotation.Run] could not look into the store or do what is due: before Cache
+	// has passed nobody else notices. It is called by the goroutine of Run.
+	Failed func(error)
 	// Clock is the time now; nil means time.Now. It is called concurrently.
 	Clock func() time.Time
 }
@@ -352,12 +355,14 @@ func (r *Rotation) Rotate(ctx context.Context) error {
 }
 
 // Run looks into the store and does what is due until ctx is done, so that other calls
-// need not. It returns the error of ctx; after any other it goes on.
+// need not. It returns the error of ctx; any other is for Failed, and it goes on.
 func (r *Rotation) Run(ctx context.Context) error {
 	tick := time.NewTicker(r.t.Reload / 2)
 	defer tick.Stop()
 	for {
-		_, _ = r.act(ctx, nil)
+		if _, err := r.act(ctx, nil); err != nil && r.t.Failed != nil && ctx.Err() == nil {
+			r.t.Failed(err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

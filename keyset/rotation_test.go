@@ -875,6 +875,63 @@ func (s gated) Load(ctx context.Context) ([]byte, string, error) {
 	return s.Store.Load(ctx)
 }
 
+// fullDisk is a store that takes nothing until it is mended.
+type fullDisk struct {
+	MemoryStore
+	err    error
+	mended atomic.Bool
+}
+
+func (s *fullDisk) Save(ctx context.Context, data []byte, old string) (string, error) {
+	if !s.mended.Load() {
+		return "", s.err
+	}
+	return s.MemoryStore.Save(ctx, data, old)
+}
+
+// Run tells of a store that fails, and goes on.
+func TestRunFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := table
+		table.Clock, table.Every = nil, 3*time.Hour
+		full := errors.New("the disk is full")
+		store := &fullDisk{err: full}
+		var told atomic.Int64
+		table.Failed = func(err error) {
+			if !errors.Is(err, full) {
+				t.Error(err)
+			}
+			told.Add(1)
+		}
+		r, err := NewRotation(store, table, jwa.EdDSA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(bg)
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		time.Sleep(10*table.Reload + time.Second)
+		synctest.Wait()
+		n := told.Load()
+		if n < 2 {
+			t.Errorf("told %d times", n)
+		}
+		store.mended.Store(true)
+		time.Sleep(2*table.Reload + time.Second)
+		synctest.Wait()
+		n = told.Load()
+		if _, err := r.Signer(bg, jwa.EdDSA); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(10 * table.Reload)
+		cancel()
+		<-done
+		if got := told.Load(); got != n {
+			t.Errorf("told %d times more after the store was mended", got-n)
+		}
+	})
+}
+
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		table := table
