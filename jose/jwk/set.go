@@ -29,6 +29,10 @@ type Query struct {
 	// they are to be believed. A Source changes nothing of X5C and keeps nothing of it.
 	X5C      [][]byte // "x5c", certificates in DER, the leaf first, or nil
 	X5U, JKU string   // "x5u" and "jku", or ""
+	// JWK is "jwk" of the header of a signature, or nil. It is the sender's choice: a signature that verifies with it
+	// proves that the sender has the key, and nothing of who that is. It is for kinds that are made for that
+	// alone, such as DPoP proofs, and for nothing else (RFC 8725, Section 2.1).
+	JWK *JWK
 }
 
 // DecryptionSource finds the keys that may decrypt a message. A [DecryptionSet] is one.

@@ -135,7 +135,7 @@ func (h Header) Verifiers(ctx context.Context, keys jwk.Source, selector string,
 	return header.Candidates(h.Algorithm, o.Algorithms, func() ([]jwk.Verifier, error) {
 		return keys.Keys(ctx, jwk.Query{
 			Algorithm: h.Algorithm, KeyID: h.KeyID, X5TS256: h.X5T256, Selector: selector,
-			X5C: h.X5C, X5U: h.X5U, JKU: h.JKU,
+			X5C: h.X5C, X5U: h.X5U, JKU: h.JKU, JWK: h.JWK,
 		})
 	})
 }

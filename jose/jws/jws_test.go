@@ -230,8 +230,12 @@ func (s source) Keys(_ context.Context, q jwk.Query) ([]jwk.Verifier, error) { r
 
 func TestSource(t *testing.T) {
 	ctx := context.Background()
-	token := compactOf(`{"alg":"HS256","kid":"k","x5t#S256":"p","x5c":["AQID"],"x5u":"https://b","jku":"https://a"}`, "hello")
+	token := compactOf(`{"alg":"HS256","kid":"k","x5t#S256":"p","x5c":["AQID"],"x5u":"https://b","jku":"https://a","jwk":{"kty":"OKP"}}`, "hello")
 	key := secretKey(t, "k")
+	description, err := jwk.Parse([]byte(`{"kty":"OKP"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	down := errors.New("the network is down")
 	times := func(n int) []jwk.Verifier {
 		out := make([]jwk.Verifier, n)
@@ -276,7 +280,7 @@ func TestSource(t *testing.T) {
 	if err != nil || m.Signatures[0].Key != key {
 		t.Error(m, err)
 	}
-	if !reflect.DeepEqual(asked, jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "p", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a"}) {
+	if !reflect.DeepEqual(asked, jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "p", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a", JWK: &description}) {
 		t.Errorf("%+v", asked)
 	}
 	h := m.Signatures[0].Header

@@ -85,6 +85,18 @@ type RejectError struct{ errs []error }
 
 func reject(errs ...error) *RejectError { return &RejectError{errs} }
 
+// Refuse makes the refusal of a token for reasons that only its use shows, such as the request that it came with: at
+// least one [*ClaimError], or another error with a code. What the claims alone show is for [Verifier.VerifyWith].
+func Refuse(reasons ...error) *RejectError {
+	errs := slices.Clone(reasons)
+	for _, err := range errs {
+		if c, ok := err.(*ClaimError); ok {
+			adopt(nil, []*ClaimError{c})
+		}
+	}
+	return &RejectError{errs}
+}
+
 // Error prints the code of each refusal, its claim, and what was wanted; nothing
 // that the token holds.
 func (e *RejectError) Error() string {

@@ -83,7 +83,7 @@ func (stranger) Unwrap() error { return jwk.ErrNoKey }
 // for each token: where the header is read, where it is recognised, and where the token is.
 func TestSourceIsAskedAboutTheHeader(t *testing.T) {
 	key := secretKey(t)
-	const header = `{"alg":"HS256","kid":"k","x5t#S256":"t","x5c":["AQID"],"x5u":"https://b","jku":"https://a"}`
+	const header = `{"alg":"HS256","kid":"k","x5t#S256":"t","x5c":["AQID"],"x5u":"https://b","jku":"https://a","jwk":{"kty":"OKP"}}`
 	src := &asked{Source: jwk.Set{key}}
 	p := policy()
 	p.CacheSize = 16
@@ -94,7 +94,11 @@ func TestSourceIsAskedAboutTheHeader(t *testing.T) {
 			accept(t, err)
 		}
 	}
-	whole := jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "t", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a"}
+	description, err := jwk.Parse([]byte(`{"kty":"OKP"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := jwk.Query{Algorithm: "HS256", KeyID: "k", X5TS256: "t", X5C: [][]byte{{1, 2, 3}}, X5U: "https://b", JKU: "https://a", JWK: &description}
 	if len(src.queries) != 4 {
 		t.Errorf("%d queries", len(src.queries))
 	}

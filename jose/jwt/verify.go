@@ -224,7 +224,7 @@ func (v *Verifier[C]) ask(ctx context.Context, h *headerEntry, selector string) 
 	}
 	keys, err := v.source.Keys(ctx, jwk.Query{
 		Algorithm: it.Algorithm, KeyID: it.KeyID, X5TS256: it.X5T256, Selector: selector,
-		X5C: it.X5C, X5U: it.X5U, JKU: it.JKU,
+		X5C: it.X5C, X5U: it.X5U, JKU: it.JKU, JWK: it.JWK,
 	})
 	// header.Judge finds each method anew, which takes as long as all the rest here.
 	for _, k := range keys {

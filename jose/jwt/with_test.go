@@ -132,3 +132,15 @@ func TestAudienceIsString(t *testing.T) {
 		t.Error("the zero token has an audience")
 	}
 }
+
+// A refusal that is made outside of Verify is like one that is made there.
+func TestRefuse(t *testing.T) {
+	var err error = Refuse(&ClaimError{Claim: "aud", Code: "aud.mismatch", Got: strings.Repeat("x", 100)}, &ClaimError{Claim: "x", Code: "x.mismatch"}, errReplayFull)
+	want(t, err, "aud.mismatch", "x.mismatch", "jti.full")
+	if !errors.Is(err, ErrAudience) || !errors.Is(err, ErrReplay) || errors.Is(err, ErrIssuer) {
+		t.Error(err)
+	}
+	if e, _ := errors.AsType[*ClaimError](err); e == nil || len(e.Got) > maxGot {
+		t.Errorf("Got is not cut: %+v", e)
+	}
+}
