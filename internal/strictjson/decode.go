@@ -96,6 +96,11 @@ func (p *parser) value(i int, pl *plan, q ptr) int {
 		return p.strings(i, at[[]string](q))
 	case kindQuoted:
 		return p.quoted(i, pl.elem, q)
+	case kindNullable:
+		if p.null(i) {
+			return i + 4
+		}
+		return p.value(i, pl.elem, q)
 	default: // kindMethod, kindText
 		return p.method(i, pl, q)
 	}

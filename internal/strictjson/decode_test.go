@@ -271,6 +271,43 @@ func TestQuoted(t *testing.T) {
 	refused[quoted](t, "json.syntax", `{"i":"1`, `{"i":"\q"}`)
 }
 
+// A member that is null is as good as absent with the option nullable, and without it refused.
+func TestNullable(t *testing.T) {
+	type T struct {
+		S string    `json:"s,omitempty,nullable"`
+		A []string  `json:"a,omitempty,format:oneormany,nullable"`
+		D time.Time `json:"d,omitzero,format:unix,nullable"`
+		B yesNo     `json:"b,omitempty,nullable"`
+		N string    `json:"n,omitempty"`
+	}
+	var v T
+	if err := strictjson.Unmarshal([]byte(`{"s":null,"a":null,"d":null,"b":null}`), &v, strictjson.Limits{}); err != nil || v.S != "" || v.A != nil || !v.D.IsZero() || bool(v.B) {
+		t.Error(v, err)
+	}
+	if err := strictjson.Unmarshal([]byte(`{"s":"x","a":"y","d":1,"b":"yes"}`), &v, strictjson.Limits{}); err != nil || v.S != "x" || v.A[0] != "y" || v.D.Unix() != 1 || !bool(v.B) {
+		t.Error(v, err)
+	}
+	for _, doc := range []string{`{"n":null}`, `{"s":nul}`, `{"s":nullx}`, `{"s":1}`, `{"s":null,"s":null}`, `{"d":"x"}`} {
+		if err := strictjson.Unmarshal([]byte(doc), &v, strictjson.Limits{}); err == nil {
+			t.Error(doc)
+		}
+	}
+	e, err := strictjson.NewEncoder[T]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := e.Append(nil, &T{S: "x", A: []string{"y"}, D: time.Unix(1, 0)}); err != nil || string(out) != `{"s":"x","a":"y","d":1}` {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
+type yesNo bool
+
+func (y *yesNo) UnmarshalJSON(data []byte) error {
+	*y = string(data) == `"yes"`
+	return nil
+}
+
 func TestOneOrMany(t *testing.T) {
 	type audience []string
 	type token struct {

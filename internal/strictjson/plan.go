@@ -39,6 +39,7 @@ const (
 	kindUnix      // time.Time as a NumericDate
 	kindOneOrMany // []string that may be one string
 	kindQuoted    // the option string: a scalar within a string
+	kindNullable  // the option nullable: null leaves it as it is
 	kindMethod    // MarshalJSON, UnmarshalJSON
 	kindText      // MarshalText, UnmarshalText
 )
@@ -402,7 +403,7 @@ func (b *planner) collect(t reflect.Type, depth int, offset uintptr, via []step,
 }
 
 type options struct {
-	omitempty, omitzero, quoted, inline, unix, oneOrMany bool
+	omitempty, omitzero, quoted, inline, nullable, unix, oneOrMany bool
 }
 
 func parseTag(tag string) (name string, o options, err error) {
@@ -419,6 +420,8 @@ func parseTag(tag string) (name string, o options, err error) {
 			o.quoted = true
 		case "inline":
 			o.inline = true
+		case "nullable":
+			o.nullable = true
 		case "format:unix":
 			o.unix = true
 		case "format:oneormany":
@@ -439,6 +442,15 @@ func parseTag(tag string) (name string, o options, err error) {
 
 // option is plan, changed as the options of a field ask.
 func (b *planner) option(t reflect.Type, o options) (*plan, error) {
+	p, err := b.format(t, o)
+	if err != nil || !o.nullable || b.d == writing {
+		return p, err
+	}
+	return &plan{kind: kindNullable, typ: t, size: t.Size(), elem: p}, nil
+}
+
+// format is plan, changed as the options ask that say how a value is written.
+func (b *planner) format(t reflect.Type, o options) (*plan, error) {
 	base := t
 	if t.Kind() == reflect.Pointer && t.Name() == "" {
 		base = t.Elem()
