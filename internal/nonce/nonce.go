@@ -1,15 +1,15 @@
 // Package nonce makes and checks values that prove that something was made lately: the nonces of DPoP (RFC 9449,
-// Section 8) and the challenges of client attestations. Nothing is stored: a value has the time at which it was
-// made and a MAC by a secret, so that all servers that have the secret know each other's.
+// Section 8) and the challenges of client attestations. Nothing is stored: a value is the time at which it was made
+// and a MAC of it, so that all servers that have the secret know each other's.
 //
 // A value is good as often as one likes while it lives. That each proof is used once is for its jti.
 package nonce
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -18,101 +18,96 @@ import (
 	"github.com/jotsuite/jot/internal/b64url"
 )
 
-// MinSecret is the length in bytes of the shortest secret.
-const MinSecret = 32
-
-// Lifetime is how long a value lives unless something else is said.
-const Lifetime = 5 * time.Minute
-
-const (
-	stamp  = 8  // milliseconds since the epoch
-	salt   = 8  // so that no two values are the same
-	tag    = 16 // of the MAC
-	length = stamp + salt + tag
-)
-
-// The refusals of [Issuer.Check].
-var (
-	ErrUnknown = errors.New("nonce: not made here")
-	ErrExpired = errors.New("nonce: made too long ago")
-)
+// Options are those of [NewIssuer].
+type Options struct {
+	// Secrets make the values: the first one new ones, and the others, from before a rotation, are still accepted. Each has
+	// 32 bytes or more. Where there is none, a random one is made, for one process.
+	Secrets [][]byte
+	// Life is how long a value is good. Zero is five minutes.
+	Life time.Duration
+	// Clock is the time now; nil means time.Now.
+	Clock func() time.Time
+}
 
 // Issuer makes and checks values. It is immutable and safe for concurrent use.
 type Issuer struct {
-	secrets  [][]byte
-	lifetime time.Duration
-	clock    func() time.Time
+	secrets [][]byte
+	life    time.Duration
+	clock   func() time.Time
 }
 
-// New makes an Issuer. Values are made with the first secret, and checked with all, so that a secret can be changed
-// for another; without one, it is a random one, of this process alone. Each has [MinSecret] bytes at least. A lifetime of
-// zero is [Lifetime]; a nil clock is time.Now.
-func New(lifetime time.Duration, clock func() time.Time, secrets ...[]byte) (*Issuer, error) {
-	if lifetime == 0 {
-		lifetime = Lifetime
+// ahead is how far the clock of another server that has the secret may be ahead of this one's.
+const ahead = time.Minute
+
+// NewIssuer makes an Issuer. An error is one of the program.
+func NewIssuer(o Options) (*Issuer, error) {
+	n := &Issuer{life: o.Life, clock: o.Clock}
+	if n.clock == nil {
+		n.clock = time.Now
 	}
-	if lifetime < 0 {
-		return nil, errors.New("nonce: the lifetime is negative")
+	switch {
+	case o.Life < 0:
+		return nil, errors.New("the Life of nonces is negative")
+	case o.Life == 0:
+		n.life = 5 * time.Minute
 	}
-	if clock == nil {
-		clock = time.Now
-	}
-	i := &Issuer{lifetime: lifetime, clock: clock}
-	for _, s := range secrets {
-		if len(s) < MinSecret {
-			return nil, errors.New("nonce: a secret has less than 32 bytes")
+	for _, s := range o.Secrets {
+		if len(s) < sha256.Size {
+			return nil, errors.New("a secret of nonces has less than 32 bytes")
 		}
-		i.secrets = append(i.secrets, slices.Clone(s))
+		n.secrets = append(n.secrets, slices.Clone(s))
 	}
-	if secrets == nil {
-		s := make([]byte, MinSecret)
+	if n.secrets == nil {
+		s := make([]byte, sha256.Size)
 		_, _ = rand.Read(s) // which never fails
-		i.secrets = [][]byte{s}
+		n.secrets = [][]byte{s}
 	}
-	return i, nil
+	return n, nil
 }
 
-// Next makes a value: 43 characters of base64url.
-func (i *Issuer) Next() string {
-	var v [length]byte
-	binary.BigEndian.PutUint64(v[:], uint64(i.clock().UnixMilli()))
-	_, _ = rand.Read(v[stamp : stamp+salt])
-	sum := mac(i.secrets[0], v[:stamp+salt])
-	copy(v[stamp+salt:], sum[:tag])
-	return b64url.EncodeToString(v[:])
+const (
+	stamp = 8  // bytes of seconds since the epoch
+	tag   = 16 // of the MAC
+)
+
+// label keeps the MACs apart from others with the same secret.
+const label = "jot nonce\x00"
+
+// New returns a value: 32 characters of base64url, the same for all that is asked for within a second. It never fails.
+func (n *Issuer) New(context.Context) (string, error) {
+	v := seal(n.secrets[0], uint64(n.clock().Unix()))
+	return b64url.EncodeToString(v[:]), nil
 }
 
-// Check refuses a value that was not made with one of the secrets, and one that was made longer ago than the lifetime.
-func (i *Issuer) Check(value string) error {
+// Accepts reports whether value was made with one of the secrets, and lately. It never fails.
+func (n *Issuer) Accepts(_ context.Context, value string) (bool, error) {
+	var buf [stamp + tag]byte
 	// Before it is decoded: a value comes from a stranger, and may be of any length.
-	if len(value) != b64url.EncodedLen(length) {
-		return ErrUnknown
+	if len(value) != b64url.EncodedLen(len(buf)) {
+		return false, nil
 	}
-	v, err := b64url.DecodeString(value)
+	raw, err := b64url.AppendDecode(buf[:0], []byte(value))
 	if err != nil {
-		return ErrUnknown
+		return false, nil
 	}
-	made := func(secret []byte) bool {
-		sum := mac(secret, v[:stamp+salt])
-		return subtle.ConstantTimeCompare(sum[:tag], v[stamp+salt:]) == 1
+	at := binary.BigEndian.Uint64(raw)
+	for _, s := range n.secrets {
+		if v := seal(s, at); hmac.Equal(v[:], raw) {
+			age := n.clock().Sub(time.Unix(int64(at), 0))
+			return -ahead <= age && age <= n.life, nil
+		}
 	}
-	if !slices.ContainsFunc(i.secrets, made) {
-		return ErrUnknown
-	}
-	// One that is made ahead of time is by another server, whose clock is ahead of this one's.
-	at := time.UnixMilli(int64(binary.BigEndian.Uint64(v)))
-	if i.clock().Sub(at) > i.lifetime {
-		return ErrExpired
-	}
-	return nil
+	return false, nil
 }
 
-// mac is labelled, so that it is no MAC of anything else, should the secret have other uses.
-func mac(secret, message []byte) [sha256.Size]byte {
-	h := hmac.New(sha256.New, secret)
-	h.Write([]byte("jot nonce 1\x00"))
-	h.Write(message)
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
-	return sum
+// seal makes the value of a time.
+func seal(secret []byte, at uint64) (v [stamp + tag]byte) {
+	var buf [len(label) + stamp]byte
+	copy(buf[:], label)
+	binary.BigEndian.PutUint64(buf[len(label):], at)
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(buf[:])
+	copy(v[:], buf[len(label):])
+	copy(v[stamp:], mac.Sum(nil))
+	return v
 }
