@@ -35,6 +35,7 @@ var floors = [][]string{
 	{"jose/jws", "jose/jwe", "jose/pop"},
 	{"jose/jwt", "jose/sdjwt", "jose/unverified"},
 	{"oauth", "oauth/subjectid", "internal/fetch"},
+	{"internal/discover"},
 	{"keyset"},
 	{"internal/profile"},
 	{"profile", "profile/*"},

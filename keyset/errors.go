@@ -3,6 +3,7 @@ package keyset
 import (
 	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/oauth"
 )
 
 // The failures of sources, for errors.Is. Each has a stable code.
@@ -15,7 +16,7 @@ var (
 	// ErrRefusedURL: a URL or the address behind it may not be fetched (keys.refused_url).
 	ErrRefusedURL error = errRefusedURL
 	// ErrIssuer: the metadata is that of another issuer (issuer.mismatch).
-	ErrIssuer error = errIssuer
+	ErrIssuer = oauth.ErrIssuer
 	// ErrOptions: the options contradict each other (keys.options).
 	ErrOptions error = errOptions
 	// ErrUntrusted: the issuer of the token is not in the [Trust] (issuer.untrusted). It
@@ -27,7 +28,6 @@ var (
 	errUnreachable = fault.New("keys.unreachable", "RFC 8725, Section 3.8", "the keys cannot be had")
 	errStale       = fault.New("keys.stale", "RFC 9111, Section 4.2.4", "the keys are too old")
 	errRefusedURL  = fault.New("keys.refused_url", "RFC 8725, Section 3.10", "the URL may not be fetched")
-	errIssuer      = fault.New("issuer.mismatch", "RFC 8414, Section 3.3", "the metadata is not that of the issuer")
 	errOptions     = fault.New("keys.options", "", "the options are not valid")
 	errUntrusted   = fault.New("issuer.untrusted", "RFC 8725, Section 3.8", "the issuer is not trusted")
 

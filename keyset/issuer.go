@@ -2,14 +2,15 @@ package keyset
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/jotsuite/jot/internal/discover"
 	"github.com/jotsuite/jot/internal/fetch"
 	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/oauth"
 )
 
 // Issuer has the keys of an issuer, which it finds by the issuer's metadata: at
@@ -48,28 +49,11 @@ func NewIssuer(issuer string, o Options) (*Issuer, error) {
 		return nil, failure(issuer, err)
 	}
 	i.at, _ = url.Parse(issuer) // which has been parsed before
-	if strings.Contains(issuer, "?") {
-		// RFC 8414, Section 2.
-		return nil, errRefusedURL.With(issuer + ": an issuer has no query")
+	if i.documents, err = oauth.MetadataURLs(issuer); err != nil {
+		return nil, errRefusedURL.With(fmt.Sprintf("%s: %v", issuer, err))
 	}
-	i.documents = documents(issuer, i.at)
 	i.core.start(issuer, o, i.fetch)
 	return i, nil
-}
-
-// documents returns where the metadata may be, in the order in which it is looked for.
-func documents(issuer string, at *url.URL) []string {
-	// Both specifications take a final slash away first.
-	trimmed := strings.TrimSuffix(issuer, "/")
-	origin, path := at.Scheme+"://"+at.Host, strings.TrimSuffix(at.EscapedPath(), "/")
-	all := []string{
-		trimmed + "/.well-known/openid-configuration",
-		origin + "/.well-known/oauth-authorization-server" + path,
-	}
-	if path != "" {
-		all = append(all, origin+"/.well-known/openid-configuration"+path)
-	}
-	return all
 }
 
 // fetch fetches the set, and the metadata before it where that is due. One fetch is in
@@ -113,45 +97,33 @@ func (i *Issuer) discover(ctx context.Context) error {
 	if m.document != "" {
 		all = []string{m.document}
 	}
-	var missing []string
-	for _, document := range all {
+	document, resp, err := discover.Find(ctx, i.operator, all, func(document string) fetch.Request {
 		req := request(document, i.o.Header, "")
 		if document == m.document {
 			req.ETag = m.etag
 		}
-		resp, err := i.operator.Get(ctx, req)
+		return req
+	})
+	switch {
+	case document == "":
+		m.document = "" // next time, look everywhere again
+		return errUnreachable.With(err.Error())
+	case err != nil:
+		return failure(document, err)
+	}
+	if !resp.NotModified {
+		jwks, err := i.read(document, resp.Body)
 		if err != nil {
-			if !absent(err) {
-				return failure(document, err)
-			}
-			missing = append(missing, fmt.Sprintf("%s: %v", document, err))
-			continue
+			return err
 		}
-		if !resp.NotModified {
-			jwks, err := i.read(document, resp.Body)
-			if err != nil {
-				return err
-			}
-			m.document, m.jwks = document, jwks
-		}
-		age := i.o.MinAge
-		if resp.Explicit {
-			age = min(max(resp.Fresh, i.o.MinAge), i.o.MaxAge)
-		}
-		m.etag, m.expires = resp.ETag, i.o.Clock().Add(age)
-		return nil
+		m.document, m.jwks = document, jwks
 	}
-	m.document = "" // next time, look everywhere again
-	return errUnreachable.With("there is no metadata of the issuer: " + strings.Join(missing, "; "))
-}
-
-// absent reports whether an answer means that there is no such document here. Some
-// servers answer what they do not know with a page, or a way to one.
-func absent(err error) bool {
-	if e, ok := errors.AsType[*fetch.StatusError](err); ok {
-		return e.Code/100 == 3 || e.Code/100 == 4 && e.Code != 408 && e.Code != 429
+	age := i.o.MinAge
+	if resp.Explicit {
+		age = min(max(resp.Fresh, i.o.MinAge), i.o.MaxAge)
 	}
-	return errors.Is(err, fetch.ErrType)
+	m.etag, m.expires = resp.ETag, i.o.Clock().Add(age)
+	return nil
 }
 
 // read returns the jwks_uri of a document that is the issuer's.
@@ -164,15 +136,12 @@ func (i *Issuer) read(document string, data []byte) (string, error) {
 		return "", failure(document, err)
 	}
 	// RFC 8414, Section 3.3; OpenID Connect Discovery 1.0, Section 4.3: exactly.
-	if w.Issuer != i.source {
-		why := fmt.Sprintf("%s is of %.200q", document, w.Issuer)
-		switch {
-		case strings.TrimSuffix(w.Issuer, "/") == strings.TrimSuffix(i.source, "/"):
-			why += ": only one of the two has a final slash"
-		case strings.Contains(w.Issuer, "{"):
-			why += ", which stands for many: see Template"
+	if err := oauth.CheckIssuer(w.Issuer, i.source); err != nil {
+		err = fmt.Errorf("%s: %w", document, err)
+		if strings.Contains(w.Issuer, "{") {
+			err = fmt.Errorf("%w, which stands for many: see Template", err)
 		}
-		return "", errIssuer.With(why)
+		return "", err
 	}
 	if w.JWKS == "" {
 		return "", errUnreachable.With(document + " has no jwks_uri")
