@@ -60,7 +60,7 @@ func Incomplete(detail string) error { return jwt.ErrPolicy.(*fault.Error).With(
 // types are the values of typ that name a kind of token.
 var types = []string{
 	"at+jwt",                             // RFC 9068, Section 2.1
-	"authorization-grant+jwt",            // RFC 10070, Section 4
+	"authorization-grant+jwt",            // draft-ietf-wimse-workload-identity-practices, Section 5.2
 	"client-authentication+jwt",          // RFC 10070, Section 4
 	"dc+sd-jwt",                          // draft-ietf-oauth-sd-jwt-vc
 	"dpop+jwt",                           // RFC 9449, Section 4.2
@@ -118,6 +118,20 @@ func (r *Refusals) Require(c *jwt.Registered, spec string, names ...string) {
 // RefuseMissing refuses a claim of the profile that is absent.
 func (r *Refusals) RefuseMissing(name, spec string) {
 	r.Refuse("claim.missing", name, "", "the claim", spec)
+}
+
+// RefuseDistant refuses an exp that is more than most away, and until when there would be no end of remembering.
+func (r *Refusals) RefuseDistant(c *jwt.Registered, now time.Time, most, leeway time.Duration, spec string) {
+	if c.Expiry.Sub(now) > most+leeway {
+		r.Refuse("exp.lifetime", "exp", c.Expiry.UTC().Format(time.RFC3339), "at most "+most.String()+" from now", spec)
+	}
+}
+
+// RefuseOthers refuses an aud with anyone beside names: whoever is in it could play the token back to the others.
+func (r *Refusals) RefuseOthers(c *jwt.Registered, names []string, spec string) {
+	if i := slices.IndexFunc(c.Audience, func(a string) bool { return !slices.Contains(names, a) }); i >= 0 {
+		r.Refuse("aud.not_sole", "aud", c.Audience[i], "no other server beside this one", spec)
+	}
 }
 
 // Err returns all refusals as one error, for Sign; nil where there is none.

@@ -26,7 +26,6 @@ package clientauth
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -181,18 +180,14 @@ func rules(c *jwt.Registered, o *Claims, plain bool) (r profile.Refusals) {
 func (v *Verifier) check(r *profile.Refusals, t *jwt.Token[Claims], now time.Time) {
 	switch aud := t.Audience; {
 	case v.legacy:
-		if i := slices.IndexFunc(aud, func(a string) bool { return !slices.Contains(v.audiences, a) }); i >= 0 {
-			r.Refuse("aud.not_sole", "aud", aud[i], "no other server beside this one", "RFC 10070, Section 4")
-		}
+		r.RefuseOthers(&t.Registered, v.audiences, "RFC 10070, Section 4")
 	case !sole(r, &t.Registered):
 	// FAPI 2.0 Security Profile, Section 5.3.2.1: as a string. RFC 10070 has no such rule.
 	case len(aud) == 1 && !t.AudienceIsString():
 		r.Refuse("aud.not_sole", "aud", aud[0], "a string and no array", "FAPI 2.0 Security Profile, Section 5.3.2.1")
 	}
 	// RFC 7523, Section 3, rule 4: an exp that is unreasonably far away may be refused. Until then jti is remembered.
-	if t.Expiry.Sub(now) > v.lifetime+v.leeway {
-		r.Refuse("exp.lifetime", "exp", t.Expiry.UTC().Format(time.RFC3339), "at most "+v.lifetime.String()+" from now", "RFC 7523, Section 3")
-	}
+	r.RefuseDistant(&t.Registered, now, v.lifetime, v.leeway, "RFC 7523, Section 3")
 }
 
 // sole refuses several audiences: any of them could play the assertion back to the others.
