@@ -220,15 +220,8 @@ func rules(c *jwt.Registered, o *Claims) (r profile.Refusals) {
 	if o.ClientID == "" {
 		r.RefuseMissing("client_id", "RFC 9068, Section 2.2")
 	}
-	bound(&r, o)
+	r.RefuseUnbound(o.Confirmation)
 	return r
-}
-
-// bound refuses a confirmation that nobody can hold a proof to: such a token would pass for one that is not bound.
-func bound(r *profile.Refusals, o *Claims) {
-	if o.Confirmation != nil && o.Confirmation.Check() != nil {
-		r.Refuse("cnf.invalid", "cnf", "", "a public key, or the name or thumbprint of one", "RFC 7800, Section 3")
-	}
 }
 
 // tolerant is strict for tokens as they are.
@@ -236,7 +229,7 @@ func (v *Verifier) tolerant(t *jwt.Token[Claims], _ time.Time) []*jwt.ClaimError
 	var r profile.Refusals
 	c, l := &t.Claims, v.lenient
 	r.Require(&t.Registered, "RFC 9068, Section 2.2", "iss", "exp")
-	bound(&r, c)
+	r.RefuseUnbound(c.Confirmation)
 	speaks := c.Scope != "" || c.SCP != nil || c.ClientID != "" || c.CID != nil || c.AppID != nil || bool(c.AZPACR)
 
 	if c.Scope == "" && c.SCP != nil {

@@ -185,12 +185,7 @@ func rules(c *jwt.Registered, o *Claims, alg jwa.Algorithm) (r profile.Refusals)
 func (v *Verifier) check(r *profile.Refusals, t *jwt.Token[Claims]) {
 	const spec = "OpenID Connect Core 1.0, Section 3.1.3.7"
 	// Rule 3: no audiences beside that are not trusted. Who is in aud can present the token elsewhere.
-	for _, a := range t.Audience {
-		if !slices.Contains(v.trusted, a) {
-			r.Refuse("aud.untrusted", "aud", a, "no audience but ClientID and TrustedAudiences", spec)
-			break
-		}
-	}
+	r.RefuseUntrusted(&t.Registered, v.trusted)
 	// Rule 4.
 	if len(v.parties) > 0 {
 		oneOf(r, "azp", t.Claims.AuthorizedParty, v.parties, spec)
