@@ -284,6 +284,13 @@ func ForKey(alg, kid string, key interface {
 // maxCandidates bounds the keys that are tried for one header.
 const maxCandidates = 4
 
+// Source is a source of keys whose answer follows from the header alone, so that it may be kept with that:
+// the key of a DPoP proof is in its header.
+type Source interface {
+	jwk.Source
+	FromHeaderAlone()
+}
+
 // Candidates judges what a source of keys answered about a header's alg: its
 // refusals are the token's, and its failures are its own. allowed narrows.
 func Candidates[K interface{ Algorithm() jwa.Algorithm }](alg string, allowed []jwa.Algorithm, find func() ([]K, error)) ([]K, error) {

@@ -598,6 +598,32 @@ func TestCertificates(t *testing.T) {
 	})
 }
 
+// A key has the thumbprint of its description, under any kid.
+func TestPublicKeyThumbprint(t *testing.T) {
+	for _, data := range []string{ecPublic, rsaPublic(t), edPublic} {
+		j := mustParse(t, data)
+		k, err := j.PublicKey(jwk.Binding{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := j.Thumbprint(crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := k.WithKeyID("another")
+		for _, k := range []*jwk.PublicKey{k, named} {
+			if got, err := k.Thumbprint(crypto.SHA256); got != want || err != nil {
+				t.Errorf("%s, %v; want %s", got, err, want)
+			}
+			_, err = k.Thumbprint(crypto.SHA1)
+			wantCode(t, err, "key.unsupported")
+		}
+		if named.KeyID() != "another" || named.JWK().KeyID() != "another" || k.KeyID() != j.KeyID() {
+			t.Errorf("%s, %s, %s", named.KeyID(), named.JWK().KeyID(), k.KeyID())
+		}
+	}
+}
+
 func TestThumbprint(t *testing.T) {
 	for name, c := range map[string]struct {
 		data string

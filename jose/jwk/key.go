@@ -193,6 +193,13 @@ func (k *PublicKey) KeyID() string { return k.kid }
 // an extension. The caller must not change it.
 func (k *PublicKey) CryptoKey() crypto.PublicKey { return k.pub }
 
+// WithKeyID returns the key under another kid.
+func (k *PublicKey) WithKeyID(kid string) *PublicKey {
+	named := *k
+	named.kid = kid
+	return &named
+}
+
 // JWK returns the public description, with the algorithm the key is bound to.
 func (k *PublicKey) JWK() JWK {
 	var w wire

@@ -24,8 +24,28 @@ var hashNames = map[crypto.Hash]string{
 // of an extension's key are known only in the description of a bound key.
 func (j JWK) Thumbprint(h crypto.Hash) (string, error) {
 	if hashNames[h] == "" {
-		return "", errUnsupported.With("the hash of a thumbprint is SHA-256, SHA-384 or SHA-512")
+		return "", errThumbprintHash
 	}
+	// Known curves are checked in full; of others, what can be.
+	if w := j.wire(); j.ext == nil && (w.KeyType == "EC" || w.KeyType == "RSA" || w.KeyType == "OKP") {
+		if _, err := w.publicKey(); err != nil && !isUnsupported(err) {
+			return "", err
+		}
+	}
+	return j.thumbprint(h)
+}
+
+// Thumbprint returns the thumbprint of the key's description, which has been checked; see [JWK.Thumbprint].
+func (k *PublicKey) Thumbprint(h crypto.Hash) (string, error) {
+	if hashNames[h] == "" {
+		return "", errThumbprintHash
+	}
+	return k.JWK().thumbprint(h)
+}
+
+var errThumbprintHash = errUnsupported.With("the hash of a thumbprint is SHA-256, SHA-384 or SHA-512")
+
+func (j JWK) thumbprint(h crypto.Hash) (string, error) {
 	data, err := j.required()
 	if err != nil {
 		return "", err
@@ -53,10 +73,6 @@ func (j JWK) required() ([]byte, error) {
 	case j.ext != nil:
 		names = slices.Sorted(slices.Values(j.ext.Thumbprint))
 	case w.KeyType == "EC" || w.KeyType == "RSA" || w.KeyType == "OKP":
-		// Known curves are checked in full; of others, what can be.
-		if _, err := w.publicKey(); err != nil && !isUnsupported(err) {
-			return nil, err
-		}
 		names = []string{"e", "kty", "n"}
 		if w.KeyType == "EC" {
 			names = []string{"crv", "kty", "x", "y"}
@@ -70,12 +86,14 @@ func (j JWK) required() ([]byte, error) {
 	default:
 		return nil, w.unsupported()
 	}
-	out := []byte{'{'}
+	out := append(make([]byte, 0, 160), '{') // room for keys that are no RSA keys
 	for _, name := range names {
-		raw, _ := j.Member(name)
-		var text string
-		if json.Unmarshal(raw, &text) != nil {
-			return nil, errInvalid.With(fmt.Sprintf("the required member %q is missing", name))
+		text, ok := w.text(name)
+		if !ok {
+			raw, _ := j.Member(name)
+			if json.Unmarshal(raw, &text) != nil {
+				return nil, errInvalid.With(fmt.Sprintf("the required member %q is missing", name))
+			}
 		}
 		// RFC 7638, Section 3.3 has no rule for characters that could be escaped, and no
 		// key needs one.
@@ -93,4 +111,26 @@ func (j JWK) required() ([]byte, error) {
 		out = append(out, `"`+name+`":"`+text+`"`...)
 	}
 	return append(out, '}'), nil
+}
+
+// text returns a required member that has a field of its own, if it is there.
+func (w *wire) text(name string) (string, bool) {
+	var s string
+	switch name {
+	case "crv":
+		s = w.Crv
+	case "e":
+		s = w.E
+	case "k":
+		s = w.private().K
+	case "kty":
+		s = w.KeyType
+	case "n":
+		s = w.N
+	case "x":
+		s = w.X
+	case "y":
+		s = w.Y
+	}
+	return s, s != ""
 }

@@ -20,15 +20,17 @@ type headerEntry struct {
 
 const (
 	headerSlots     = 64
+	manyHeaderSlots = 4096 // where each sender has a header of its own, with its key in it
 	maxCachedHeader = 1024
 	maxCachedToken  = 16 << 10
 )
 
 // headerCache recognises headers by their bytes. It is filled only once a signature
-// has verified, so who has no key cannot displace anything: at most 64 entries of about 3 KiB.
+// has verified, so who has no key cannot displace anything: at most 64 entries of about 3 KiB, or 4096 with
+// keys from the headers themselves.
 type headerCache struct {
 	seed  maphash.Seed
-	slots [headerSlots]atomic.Pointer[headerEntry]
+	slots []atomic.Pointer[headerEntry]
 	last  atomic.Pointer[headerEntry] // the newest, which most often is the only one
 }
 
@@ -49,13 +51,17 @@ func (c *headerCache) of(token string) *headerEntry {
 	return nil
 }
 
+func newHeaderCache(slots int) *headerCache {
+	return &headerCache{seed: maphash.MakeSeed(), slots: make([]atomic.Pointer[headerEntry], slots)}
+}
+
 func (c *headerCache) put(e *headerEntry) {
 	c.slot(e.encoded).Store(e)
 	c.last.Store(e)
 }
 
 func (c *headerCache) slot(encoded string) *atomic.Pointer[headerEntry] {
-	return &c.slots[maphash.String(c.seed, encoded)%headerSlots]
+	return &c.slots[maphash.String(c.seed, encoded)%uint64(len(c.slots))]
 }
 
 // tokenEntry is a token that has verified. Nothing of it is handed out: callers get copies.

@@ -334,3 +334,10 @@ func ExampleVerifier_VerifyWith() {
 	// token refused: exp.expired: exp: want a time after 2026-01-01T11:59:00Z; order.missing: order: want a number
 	// false
 }
+
+// What only the request shows is refused in the same way as what the token says.
+func ExampleRefuse() {
+	err := jwt.Refuse(&jwt.ClaimError{Claim: "DPoP", Code: "dpop.missing", Want: "a DPoP header", Spec: "RFC 9449, Section 4.3"})
+	fmt.Println(err, err.Only("dpop.missing"))
+	// Output: token refused: dpop.missing: DPoP: want a DPoP header true
+}

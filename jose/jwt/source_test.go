@@ -141,3 +141,21 @@ func TestStaticAnswerIsForOneHeader(t *testing.T) {
 		want(t, err, "key.none")
 	}
 }
+
+// A source that answers by the header alone is asked once for each header that has verified.
+func TestSourceByHeaderAlone(t *testing.T) {
+	key := secretKey(t)
+	src := &byHeader{asked{Source: jwk.Set{key}}}
+	v := verifier[struct{}](t, src, policy())
+	for _, kid := range []string{"k", "k", "l", "k", "l"} {
+		_, err := v.Verify(ctx, forge(`{"alg":"HS256","x":"`+kid+`"}`, good))
+		accept(t, err)
+	}
+	if len(src.queries) != 2 {
+		t.Errorf("%d queries", len(src.queries))
+	}
+}
+
+type byHeader struct{ asked }
+
+func (*byHeader) FromHeaderAlone() {}

@@ -3,7 +3,6 @@ package jwt
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ type Verifier[C any] struct {
 	decoder    *strictjson.Decoder[Token[C]]
 
 	source  jwk.Source
-	static  bool // source is a jwk.Set: what it answers never changes
+	static  bool // what source answers to a header never changes: it is a jwk.Set or a header.Source
 	headers *headerCache
 	tokens  *tokenCache // nil without Policy.CacheSize
 }
@@ -54,7 +53,7 @@ func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
 		limits:  strictjson.Limits{Bytes: p.MaxSize, Depth: p.MaxDepth, Members: p.MaxMembers},
 		decoder: decoder,
 		source:  keys,
-		headers: &headerCache{seed: maphash.MakeSeed()},
+		headers: newHeaderCache(headerSlots),
 	}
 	switch set := keys.(type) {
 	case nil:
@@ -64,6 +63,8 @@ func NewVerifier[C any](keys jwk.Source, p Policy) (*Verifier[C], error) {
 			return nil, errPolicy.With("a key of the set is nil")
 		}
 		v.source, v.static = indexSet(set), true
+	case header.Source:
+		v.static, v.headers = true, newHeaderCache(manyHeaderSlots)
 	}
 	if d := p.Decryption; d != nil {
 		// What was compressed is no longer than what is not may be.
