@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/jose/pop"
 )
@@ -14,6 +15,14 @@ import (
 func (r *Refusals) RefuseUntrusted(c *jwt.Registered, trusted []string) {
 	if i := slices.IndexFunc(c.Audience, func(a string) bool { return !slices.Contains(trusted, a) }); i >= 0 {
 		r.Refuse("aud.untrusted", "aud", c.Audience[i], "no audience but ClientID and TrustedAudiences", "OpenID Connect Core 1.0, Section 3.1.3.7")
+	}
+}
+
+// RefuseAmbiguous refuses several audiences where the key is a client_secret: whose is not said.
+func (r *Refusals) RefuseAmbiguous(c *jwt.Registered, alg jwa.Algorithm) {
+	if alg.Symmetric() && len(c.Audience) > 1 {
+		// OpenID Connect Core 1.0, Section 3.1.3.7, rule 8.
+		r.Refuse("aud.ambiguous", "aud", strings.Join(c.Audience, " "), "one audience, whose secret is the key", "OpenID Connect Core 1.0, Section 3.1.3.7")
 	}
 }
 

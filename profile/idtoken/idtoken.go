@@ -168,10 +168,7 @@ func rules(c *jwt.Registered, o *Claims, alg jwa.Algorithm) (r profile.Refusals)
 	if len(c.Subject) > 255 || strings.ContainsFunc(c.Subject, func(r rune) bool { return r > '\x7f' }) {
 		r.Refuse("sub.invalid", "sub", c.Subject, "at most 255 ASCII characters", "OpenID Connect Core 1.0, Section 2")
 	}
-	// OpenID Connect Core 1.0, Section 3.1.3.7, rule 8: of which of several clients it is the secret is not said.
-	if alg.Symmetric() && len(c.Audience) > 1 {
-		r.Refuse("aud.ambiguous", "aud", strings.Join(c.Audience, " "), "one audience, whose secret is the key", "OpenID Connect Core 1.0, Section 3.1.3.7")
-	}
+	r.RefuseAmbiguous(c, alg)
 	if c.Subject != "" && c.Subject == c.Issuer {
 		r.Refuse("kind.mismatch", "sub", c.Subject, "a user, who is not the issuer", "RFC 8725, Section 3.12")
 	}
