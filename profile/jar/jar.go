@@ -124,8 +124,8 @@ type Policy struct {
 	// Pushed has the requests that were pushed. Nil refuses their names.
 	Pushed Pushed
 
-	// JWT is the rest of the policy: Algorithms, Decryption, Leeway, Clock, Replay, MaxLifetime, limits. Issuers, audiences
-	// and types stay empty there: they are decided here.
+	// JWT is the rest of the policy: Algorithms, Decryption, Leeway, Clock, limits; MaxLifetime, and Replay, with which each
+	// request object needs jti and exp. Issuers, audiences and types stay empty there: they are decided here.
 	JWT jwt.Policy
 }
 
@@ -159,7 +159,7 @@ func NewVerifier(keys jwk.Source, p Policy) (*Verifier, error) {
 		return nil, profile.Incomplete("with FAPI only what is signed counts, so neither OpenIDConnect nor UnsignedRequests can be set")
 	}
 	// RFC 9101, Section 6.3; each of iss, aud and exp may be absent, and check has their rules.
-	own := jwt.Policy{AnyIssuer: true, AnyAudience: true, OptionalExpiry: !p.FAPI, Type: Type}
+	own := jwt.Policy{AnyIssuer: true, AnyAudience: true, OptionalExpiry: !p.FAPI && p.JWT.Replay == nil, Type: Type}
 	if p.OpenIDConnect || p.LegacyUntyped {
 		own.Types = []string{"JWT"}
 	}
@@ -231,7 +231,7 @@ func rules(c *jwt.Registered, o *Claims, plain bool) (r profile.Refusals) {
 		return r
 	}
 	for name, value := range o.Other {
-		if _, ok := parameter(name, value); !ok {
+		if !valid(name, value) {
 			r.Refuse("claim.type", name, "", "a string, an integer, true or false, an object or an array", "RFC 9101, Section 4")
 		}
 	}
@@ -251,7 +251,7 @@ func (v *Verifier) check(r *profile.Refusals, t *jwt.Token[Claims], now time.Tim
 	if !v.policy.FAPI {
 		return
 	}
-	r.Require(&t.Registered, spec, "aud")
+	r.Require(&t.Registered, spec, "aud", "exp")
 	switch nbf := t.NotBefore; {
 	case nbf.IsZero():
 		r.Refuse("nbf.missing", "nbf", "", "the claim", spec)
@@ -305,7 +305,7 @@ func NewClaims(p url.Values) Claims {
 // raw is the JSON of a parameter.
 func raw(name string, values []string) json.RawMessage {
 	if first := []byte(values[0]); len(values) == 1 &&
-		(name == "max_age" && integer(values[0]) || (name == "claims" || name == "authorization_details") && json.Valid(first)) {
+		(name == "max_age" && integer(values[0]) || (name == "claims" || name == "authorization_details") && (first[0] == '{' || first[0] == '[') && json.Valid(first)) {
 		return first
 	}
 	var v any = values
@@ -317,7 +317,7 @@ func raw(name string, values []string) json.RawMessage {
 }
 
 // Parameters returns the claims as the parameters of an authorization request. It is for verified claims: a value in
-// Other that is not JSON, or is null or a fraction, is left out.
+// Other that is null or a fraction, or no JSON, is left out.
 func (c *Claims) Parameters() url.Values {
 	p := url.Values{}
 	for name, f := range c.fields() {
@@ -326,31 +326,44 @@ func (c *Claims) Parameters() url.Values {
 		}
 	}
 	for name, value := range c.Other {
-		if values, _ := parameter(name, value); len(values) > 0 && values[0] != "" {
+		if values := parameter(name, value); len(values) > 0 {
 			p[name] = values
 		}
 	}
 	return p
 }
 
-// parameter returns the values of a parameter: a string as it is, numbers, objects and arrays as their JSON. Only
-// resource may have several (RFC 8707, Section 2; RFC 6749, Section 3.1).
-func parameter(name string, raw json.RawMessage) (values []string, ok bool) {
-	switch text := string(raw); {
-	case text == "", text == "null":
-		return nil, false
-	case text[0] == '"':
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return []string{s}, err == nil
-	case name == "resource":
-		err := json.Unmarshal(raw, &values)
-		return values, err == nil
-	case text[0] == '{', text[0] == '[', text == "true", text == "false":
-		return []string{text}, true
-	default:
-		return []string{text}, integer(text)
+// parameter returns the values of a parameter: a string as it is, numbers, objects and arrays as their JSON. There
+// are none where it has none, or a value that no parameter has.
+func parameter(name string, raw json.RawMessage) (values []string) {
+	var s string
+	switch {
+	case !valid(name, raw):
+	case name == "resource" && raw[0] == '[':
+		_ = json.Unmarshal(raw, &values) // valid has done it before
+	case raw[0] != '"':
+		return []string{string(raw)}
+	// RFC 6749, Section 3.1: a parameter without a value is absent.
+	case json.Unmarshal(raw, &s) == nil && s != "":
+		return []string{s}
 	}
+	return values
+}
+
+// valid reports whether JSON can be the value of a parameter. Only resource may have several (RFC 8707, Section 2;
+// RFC 6749, Section 3.1).
+func valid(name string, raw json.RawMessage) bool {
+	if len(raw) == 0 {
+		return false
+	}
+	switch c := raw[0]; {
+	case name == "resource" && c != '"':
+		var all []string
+		return c == '[' && json.Unmarshal(raw, &all) == nil
+	case c == '-', '0' <= c && c <= '9':
+		return integer(string(raw))
+	}
+	return raw[0] != 'n' // null
 }
 
 func integer(s string) bool {
