@@ -15,6 +15,8 @@ import (
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/profile/idtoken"
+	"github.com/jotsuite/jot/profile/jar"
+	"github.com/jotsuite/jot/profile/jarm"
 )
 
 const (
@@ -114,6 +116,21 @@ func columns(t *testing.T) []column {
 			_, err := v.Verify(ctx, raw, clientauth.Expect{NoClientID: true})
 			return err
 		}},
+		{"request-object", []string{"request-object"}, func(raw string) error {
+			v := made(jar.NewVerifier(keys, jar.Policy{Issuer: here, ClientID: party, JWT: j}))
+			_, err := v.Verify(ctx, raw, jar.Expect{ClientID: party})
+			return err
+		}},
+		{"request-object, untyped", []string{"request-object", "request-object, plain"}, func(raw string) error {
+			v := made(jar.NewVerifier(keys, jar.Policy{Issuer: here, ClientID: party, OpenIDConnect: true, JWT: j}))
+			_, err := v.Verify(ctx, raw, jar.Expect{ClientID: party})
+			return err
+		}},
+		{"jarm", []string{"jarm"}, func(raw string) error {
+			v := made(jarm.NewVerifier(keys, jarm.Policy{Issuer: party, ClientID: here, JWT: j}))
+			_, err := v.Verify(ctx, raw, jarm.Expect{State: "s"})
+			return err
+		}},
 	}
 }
 
@@ -179,6 +196,7 @@ func TestMatrix(t *testing.T) {
 // TestTypes gives each verifier its own token with the typ of every other kind.
 func TestTypes(t *testing.T) {
 	own := map[string]string{
+		"request-object": jar.Type, "request-object, untyped": jar.Type,
 		"access-token": "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
 	}
 	for _, c := range columns(t) {
