@@ -210,7 +210,7 @@ func rules(c *jwt.Registered, o *Claims, plain bool) (r profile.Refusals) {
 		r.RefuseMissing("client_id", "RFC 9101, Section 6.3")
 	}
 	// RFC 9101, Section 4.
-	if o.Request || o.RequestURI {
+	if o.nested != (nested{}) {
 		r.Refuse("request.nested", "request", "", "neither request nor request_uri in a request object", "RFC 9101, Section 4")
 	}
 	if c.Issuer != "" && c.Issuer != o.ClientID {

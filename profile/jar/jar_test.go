@@ -110,6 +110,8 @@ func TestRules(t *testing.T) {
 		"a fraction":            {change: []any{"max_age", 1.5}, want: []string{"claim.type"}},
 		"null":                  {change: []any{"max_age", json.RawMessage("null")}, want: []string{"claim.type"}},
 		"state is a number":     {change: []any{"state", 1}, want: []string{"json.type"}},
+		"an exponent":           {change: []any{"max_age", json.RawMessage("1e3")}, want: []string{"claim.type"}},
+		"resource is null":      {change: []any{"resource", json.RawMessage("null")}, want: []string{"claim.type"}},
 		"resource has a number": {change: []any{"resource", []int{1}}, want: []string{"claim.type"}},
 		"100 others":            {change: others(100)},
 		"101 others":            {change: others(101), want: []string{"parameters.too_many"}},
@@ -319,7 +321,7 @@ func TestNewClaims(t *testing.T) {
 
 func TestParameters(t *testing.T) {
 	c := Claims{ClientID: "c1", Other: map[string]json.RawMessage{
-		"string": json.RawMessage(`"a\u0062"`), "empty": json.RawMessage(`""`), "number": json.RawMessage(`-12`), "fraction": json.RawMessage(`1.0`),
+		"string": json.RawMessage(`"a\u0062"`), "empty": json.RawMessage(`""`), "number": json.RawMessage(`-12`), "fraction": json.RawMessage(`1.0`), "exponent": json.RawMessage(`1e3`),
 		"minus": json.RawMessage(`-`), "true": json.RawMessage(`true`), "false": json.RawMessage(`false`), "null": json.RawMessage(`null`),
 		"object": json.RawMessage(`{"a": 1}`), "array": json.RawMessage(`["a"]`), "nothing": nil, "broken": json.RawMessage(`"`),
 		"resource": json.RawMessage(`["https://a.example","https://b.example"]`),

@@ -202,7 +202,7 @@ func (v *Verifier) pushed(ctx context.Context, client, uri string) (*Request, er
 		return nil, err
 	}
 	// RFC 9126, Sections 2.2 and 4.
-	if p == nil || p.Get("client_id") != client {
+	if p.Get("client_id") != client {
 		return nil, invalid(oauth.InvalidRequestURI, "request_uri is unknown, expired, used, or of another client", nil)
 	}
 	return &Request{Parameters: p, Pushed: true}, nil
