@@ -64,7 +64,7 @@ func ExamplePushedCache() {
 	ctx := context.Background()
 	key := must(jwk.Generate(jwa.ES256))
 	clients := Clients{"s6BhdRkqt3": {key.Public()}}
-	pushed := jar.NewPushedCache(10_000, 90*time.Second) // at most jar.MaxPushedLifetime
+	pushed := jar.NewPushedCache(10_000, min(90*time.Second, jar.MaxPushedLifetime))
 
 	// A client may push a request object, or the parameters themselves.
 	par := must(jar.NewVerifier(clients, jar.Policy{Issuer: "https://as.example", AnyClient: true, UnsignedRequests: true}))
@@ -79,10 +79,13 @@ func ExamplePushedCache() {
 	fmt.Println(q.Parameters.Encode(), q.Pushed)
 	_, err = v.Resolve(ctx, query)
 	fmt.Println(err)
+	p, err := pushed.Take(ctx, "s6BhdRkqt3", uri)
+	fmt.Println(p, err)
 	// Output:
 	// true 1m30s <nil>
 	// client_id=s6BhdRkqt3&response_type=code true
 	// oauth: invalid_request_uri: request_uri is unknown, expired, used, or of another client
+	// map[] <nil>
 }
 
 // A database that keeps pushed requests takes and deletes in one statement.
