@@ -133,7 +133,8 @@ func store(u uint64, size uintptr, q ptr) {
 
 func (p *parser) null(i int) bool { return p.has(i, "null") }
 
-// structure reads the object at i into the fields of o at base.
+// structure reads the object at i into the fields of o at base. What few members need has
+// functions of its own, so that what all members need stays in registers.
 func (p *parser) structure(i int, o *object, base ptr) int {
 	d := p.data
 	i, more := p.enter(i, '}')
@@ -141,77 +142,43 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 		return i
 	}
 	var read uint64 // which of the first 64 fields were there
-	var others []uint64
-	if o.words > 1 {
-		others = make([]uint64, o.words)
-	}
-	seen := seen{base: p.open}
-	var rest reflect.Value
-	guess := 0
+	s := strangers{seen: seen{base: p.open}}
+	next := 0
 	for {
-		start := i
 		if !p.count(i) {
 			return -1
 		}
-		k := -1
+		start := i
 		// Most senders keep an order, and leave out one member at a time: the next field is
 		// tried first, then the one behind it.
-		if guess < len(o.fields) && i+9 <= len(d) && d[i] == '"' {
-			next := guess
-			g := &o.fields[next]
-			w := load(d, i+1)
-			if (w^g.word)&g.mask != 0 && next+1 < len(o.fields) {
-				next++
-				g = &o.fields[next]
-			}
-			if (w^g.word)&g.mask == 0 {
-				if j := i + 1 + g.width; g.tail == "" || j <= len(d) && string(d[i+9:j]) == g.tail {
-					k, i = next, j
+		k := next
+		f := &o.ahead[k]
+		if i = f.named(d, start); i < 0 {
+			k++
+			f = &o.ahead[k]
+			if i = f.named(d, start); i < 0 {
+				if k, i = p.field(start, o, &s); i < 0 {
+					return -1
+				}
+				if k >= 0 {
+					f = &o.fields[k]
 				}
 			}
 		}
-		var name []byte
-		if k < 0 {
-			if p.at(i) != '"' {
-				return p.fail(i, errSyntax)
-			}
-			j, escaped := p.str(i + 1)
-			if j < 0 {
-				return -1
-			}
-			if j-i-1 > p.name {
-				return p.fail(i, errLimit)
-			}
-			name = d[i+1 : j]
-			if escaped {
-				name = alias.Bytes(p.content(i+1, j, true))
-			}
-			if i = j + 1; p.at(i) != ':' {
-				if i = p.space(i); p.at(i) != ':' {
-					return p.fail(i, errSyntax)
-				}
-			}
-			i++
-			if len(o.fields) > 0 {
-				k = o.find(name)
-			}
-		}
-		if p.at(i) <= ' ' {
+		if uint(i) < uint(len(d)) && d[i] <= ' ' {
 			i = p.space(i)
 		}
-		switch {
-		case k >= 0:
-			guess = k + 1
-			bit := uint64(1) << (k & 63)
-			word := &read
-			if k >= 64 {
-				word = &others[k>>6]
-			}
-			if *word&bit != 0 {
+		if k >= 0 {
+			next = k + 1
+			if k < 64 {
+				bit := uint64(1) << k
+				if read&bit != 0 {
+					return p.fail(start, errDuplicate)
+				}
+				read |= bit
+			} else if !s.once(k, o) {
 				return p.fail(start, errDuplicate)
 			}
-			*word |= bit
-			f := &o.fields[k]
 			q := base
 			if f.via != nil {
 				q = follow(q, f.via)
@@ -219,17 +186,12 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 			q = add(q, f.offset)
 			switch f.kind {
 			case kindString: // text, but for the calls
-				if p.at(i) != '"' {
-					i = p.mismatch(i)
-					break
-				}
-				j, escaped := p.str(i + 1)
-				if escaped || j < 0 {
+				if j := plain(d, i); j >= 0 {
+					*at[string](q) = alias.String(d[i+1 : j])
+					i = j + 1
+				} else {
 					i = p.text(i, at[string](q))
-					break
 				}
-				*at[string](q) = alias.String(d[i+1 : j])
-				i = j + 1
 			case kindUnix:
 				i = p.date(i, at[time.Time](q))
 			default:
@@ -239,34 +201,86 @@ func (p *parser) structure(i int, o *object, base ptr) int {
 				p.err.Member = f.name
 				return -1
 			}
-		case o.rest != nil:
-			if i = p.other(i, start, o.rest, base, &rest, name); i < 0 {
-				return -1
-			}
-		default:
-			if !p.first(&seen, alias.String(name)) {
-				return p.fail(start, errDuplicate)
-			}
-			if i = p.skip(i); i < 0 {
-				return -1
-			}
+		} else if i = p.stranger(i, start, o, base, &s); i < 0 {
+			return -1
 		}
 		// As next does, but without a call where there is no white space.
-		switch c := p.at(i); {
-		case c == ',':
+		if uint(i) < uint(len(d)) && d[i] == ',' {
 			i++
-			if p.at(i) <= ' ' {
+			if uint(i) < uint(len(d)) && d[i] <= ' ' {
 				i = p.space(i)
 			}
 			continue
-		case c <= ' ':
-			i = p.space(i)
 		}
 		if i, more = p.next(i, '}'); !more {
-			p.open = seen.base
+			p.open = s.seen.base
 			return i
 		}
 	}
+}
+
+// strangers is what the reading of an object needs beside its first 64 fields.
+type strangers struct {
+	name   []byte // of the member that is read
+	seen   seen
+	rest   reflect.Value // the inline map
+	others []uint64      // which of the fields beyond the first 64 were there
+}
+
+// once notes that field k was there, and reports false if it was there before.
+func (s *strangers) once(k int, o *object) bool {
+	if s.others == nil {
+		s.others = make([]uint64, o.words)
+	}
+	bit := uint64(1) << (k & 63)
+	before := s.others[k>>6]
+	s.others[k>>6] |= bit
+	return before&bit == 0
+}
+
+// named returns the offset behind the colon, if the member at i has the name of f and is
+// written as usual, or -1.
+func (f *field) named(d []byte, i int) int {
+	if n := len(d) - i; n < 8 || n < f.width || (load(d, i)^f.word)&f.mask != 0 || f.width > 8 && load(d, i+f.width-8) != f.last {
+		return -1
+	}
+	return i + f.width
+}
+
+// field reads the name at i, and returns the number of the field, or -1 if it is a stranger's, and the
+// offset behind the colon.
+func (p *parser) field(i int, o *object, s *strangers) (k, end int) {
+	if p.at(i) != '"' {
+		return -1, p.fail(i, errSyntax)
+	}
+	j, escaped := p.str(i + 1)
+	if j < 0 {
+		return -1, -1
+	}
+	if j-i-1 > p.name {
+		return -1, p.fail(i, errLimit)
+	}
+	s.name = p.data[i+1 : j]
+	if escaped {
+		s.name = alias.Bytes(p.content(i+1, j, true))
+	}
+	if i = j + 1; p.at(i) != ':' {
+		if i = p.space(i); p.at(i) != ':' {
+			return -1, p.fail(i, errSyntax)
+		}
+	}
+	return o.find(s.name), i + 1
+}
+
+// stranger reads the value at i of the member at start, whose name no field has.
+func (p *parser) stranger(i, start int, o *object, base ptr, s *strangers) int {
+	if o.rest != nil {
+		return p.other(i, start, o.rest, base, &s.rest, s.name)
+	}
+	if !p.first(&s.seen, alias.String(s.name)) {
+		return p.fail(start, errDuplicate)
+	}
+	return p.skip(i)
 }
 
 // follow goes through embedded pointers, and makes the structs they lead to.

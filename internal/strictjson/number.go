@@ -22,16 +22,15 @@ func (p *parser) small(i int) (v int64, end int, ok bool) {
 		i++
 	}
 	first := i
-	for i < len(d) {
+	for end := min(len(d), first+19); i < end; i++ {
 		c := d[i] - '0'
 		if c > 9 {
 			break
 		}
 		v = v*10 + int64(c)
-		i++
-		if i-first > 18 {
-			return 0, 0, false
-		}
+	}
+	if i-first > 18 {
+		return 0, 0, false
 	}
 	if i == first || i-start > p.number || d[first] == '0' && i-first > 1 {
 		return 0, 0, false

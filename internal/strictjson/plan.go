@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/bits"
 	"reflect"
 	"slices"
@@ -65,8 +66,9 @@ type plan struct {
 // object is the part of a plan that only structs have.
 type object struct {
 	fields []field
-	rest   *field // the inline map
-	words  int    // 64 fields are a word of the set that knows which were read
+	ahead  []field // fields, and two that no document has
+	rest   *field  // the inline map
+	words  int     // 64 fields are a word of the set that knows which were read
 
 	// A perfect hash of the names: where it finds no such hash, index is nil and byName is used.
 	index  []uint16 // 1 + position in fields
@@ -82,11 +84,10 @@ type field struct {
 	offset uintptr
 	via    []step // pointers on the way there, outermost first
 
-	// The name as it is expected in a document, from behind its first quote to the
-	// colon: its first eight bytes, and what is behind those.
-	word, mask uint64
-	tail       string
-	width      int
+	// The name as it is expected in a document, from its first quote to the colon: its first
+	// and its last eight bytes, and its length.
+	word, mask, last uint64
+	width            int
 
 	label string // `,"name":`
 	omit  omission
@@ -282,6 +283,8 @@ func (b *planner) object(t reflect.Type) (*object, error) {
 	for i := range o.fields {
 		o.fields[i].prepare()
 	}
+	never := field{width: math.MaxInt}
+	o.ahead = append(slices.Clip(o.fields), never, never)
 	o.words = (len(o.fields) + 63) / 64
 	o.hashNames()
 	return o, nil
@@ -516,13 +519,18 @@ func (f *field) prepare() {
 	f.kind = f.plan.kind
 	label, _ := appendString([]byte{','}, f.name) // parseTag has seen that it is UTF-8
 	f.label = string(append(label, ':'))
-	text := f.label[2:] // from behind the quote
-	f.width = len(text)
+	text := alias.Bytes(f.label[1:])
+	if f.width = len(text); f.width > 16 {
+		f.width = math.MaxInt // as no document has it: it is looked up
+		return
+	}
 	var word [8]byte
 	n := copy(word[:], text)
 	f.word = load(word[:], 0)
 	f.mask = ^uint64(0) >> (64 - 8*n)
-	f.tail = text[n:]
+	if f.width > 8 {
+		f.last = load(text, f.width-8)
+	}
 }
 
 // key condenses a name into 64 bits; different names of one struct have different keys,

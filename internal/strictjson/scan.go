@@ -345,9 +345,27 @@ func load(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8]
 
 // special has the high bit of each byte of w set that may not stand for itself in a
 // string, or ends it: controls, the quote, the backslash, all that is not ASCII. Only
-// the lowest bit that is set is exact: a borrow may set one above it.
+// the lowest bit that is set is exact: a borrow may set one above it. Of all that is ASCII,
+// only controls and the quote are at most 0x20 once their second bit is flipped.
 func special(w uint64) uint64 {
-	return ((w - ones*0x20) | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones) | w) & highs
+	return (((w ^ ones*2) - ones*0x21) | ((w ^ ones*'\\') - ones) | w) & highs
+}
+
+// plain returns the offset of the quote that ends the string at i, where that string is
+// but for it as it says: without escapes, in ASCII, and not among the last bytes of the document. Else it returns -1.
+func plain(d []byte, i int) int {
+	if uint(i) >= uint(len(d)) || d[i] != '"' {
+		return -1
+	}
+	for i++; i <= len(d)-8; i += 8 {
+		if m := special(load(d, i)); m != 0 {
+			if i += bits.TrailingZeros64(m) >> 3; d[i] == '"' {
+				return i
+			}
+			break
+		}
+	}
+	return -1
 }
 
 // str returns the offset of the quote that ends the string whose content begins at i,
@@ -473,6 +491,10 @@ func (p *parser) content(i, j int, escaped bool) string {
 
 // text reads the string at i into s.
 func (p *parser) text(i int, s *string) int {
+	if j := plain(p.data, i); j >= 0 {
+		*s = alias.String(p.data[i+1 : j])
+		return j + 1
+	}
 	if p.at(i) != '"' {
 		return p.mismatch(i)
 	}
