@@ -142,12 +142,10 @@ func (p *challenges) end() bool {
 func (p *challenges) challenge() (*Challenge, error) {
 	c := &Challenge{Scheme: p.token()}
 	switch {
-	case c.Scheme == "":
-		return nil, malformed("a scheme is missing")
 	case p.end():
 		return c, nil
 	case p.s[0] != ' ':
-		return nil, malformed("there is no space behind a scheme")
+		return nil, malformed("there is no scheme with a space behind it")
 	}
 	p.space()
 	if t, ok := p.token68(); ok {
@@ -158,10 +156,11 @@ func (p *challenges) challenge() (*Challenge, error) {
 	for {
 		name := strings.ToLower(p.token()) // RFC 9110, Section 11.2
 		p.space()
-		if name == "" || p.s == "" || p.s[0] != '=' {
+		rest, ok := strings.CutPrefix(p.s, "=")
+		if name == "" || !ok {
 			return nil, malformed("a parameter is not a name with a value")
 		}
-		p.s = p.s[1:]
+		p.s = rest
 		p.space()
 		value, err := p.value()
 		if err != nil {
@@ -178,19 +177,13 @@ func (p *challenges) challenge() (*Challenge, error) {
 			return nil, malformed("there is no comma behind a parameter")
 		}
 		// What follows is a parameter of this challenge, or the next one's scheme.
-		ahead := challenges{p.s}
-		ahead.list()
-		rest := ahead
-		if ahead.token() == "" {
-			p.s = rest.s
-			return c, c.take(params)
-		}
+		p.list()
+		ahead := *p
+		ahead.token()
 		ahead.space()
-		if ahead.s == "" || ahead.s[0] != '=' {
-			p.s = rest.s
+		if !strings.HasPrefix(ahead.s, "=") {
 			return c, c.take(params)
 		}
-		p.s = rest.s
 	}
 }
 
@@ -221,7 +214,10 @@ func (p *challenges) value() (string, error) {
 		return "", malformed("a value is missing")
 	}
 	var b strings.Builder
-	for i := 1; i < len(p.s); i++ {
+	for i := 1; ; i++ {
+		if i >= len(p.s) {
+			return "", malformed("a quoted value has no end")
+		}
 		switch c := p.s[i]; {
 		case c == '"':
 			p.s = p.s[i+1:]
@@ -238,7 +234,6 @@ func (p *challenges) value() (string, error) {
 			b.WriteByte(c)
 		}
 	}
-	return "", malformed("a quoted value has no end")
 }
 
 // take gives the parameters of the schemes that are known here their meaning.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -224,43 +225,21 @@ func decode[T any](d *strictjson.Decoder[T], e *strictjson.Encoder[T], data []by
 			there[name] = value
 		}
 	}
-	document, err := json.Marshal(there)
-	if err != nil {
-		return nil, err
-	}
+	document, _ := json.Marshal(there) // which was JSON before
 	if err := d.Decode(document, w, strictjson.Limits{}); err != nil {
 		return nil, err
 	}
-	written, err := e.Append(nil, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := strictjson.Object(written, strictjson.Limits{}, func(name string, _ []byte) error {
-		delete(all, name)
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	if len(all) == 0 {
-		return nil, nil
-	}
+	written, _ := e.Append(nil, w) // as it was read
+	remove(all, written)
 	return all, nil
 }
 
 // encode writes w, and behind it the members of extra that w does not have.
 func encode[T any](e *strictjson.Encoder[T], w *T, extra map[string]json.RawMessage) ([]byte, error) {
 	b, err := e.Append(nil, w)
-	if err != nil || len(extra) == 0 {
-		return b, err
-	}
-	rest := make(map[string]json.RawMessage, len(extra))
-	for name, value := range extra {
-		rest[name] = value
-	}
-	if err := strictjson.Object(b, strictjson.Limits{}, func(name string, _ []byte) error {
-		delete(rest, name)
-		return nil
-	}); err != nil || len(rest) == 0 {
+	rest := maps.Clone(extra)
+	remove(rest, b)
+	if err != nil || len(rest) == 0 {
 		return b, err
 	}
 	more, err := json.Marshal(rest)
@@ -268,6 +247,14 @@ func encode[T any](e *strictjson.Encoder[T], w *T, extra map[string]json.RawMess
 		return nil, err
 	}
 	return append(append(b[:len(b)-1], ','), more[1:]...), nil
+}
+
+// remove takes the members of an object that was written here out of m.
+func remove(m map[string]json.RawMessage, object []byte) {
+	_ = strictjson.Object(object, strictjson.Limits{}, func(name string, _ []byte) error {
+		delete(m, name)
+		return nil
+	})
 }
 
 // Validate holds the metadata to the issuer identifier that it was asked for: without that anyone could publish metadata
@@ -411,9 +398,9 @@ func secure(name, raw string) error {
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Hostname() == "":
+	case err != nil || u.User != nil || u.Hostname() == "":
 		return errMetadata.With(name + " is no URL with a host")
-	case u.Fragment != "" || strings.HasSuffix(raw, "#"): // RFC 6749, Sections 3.1 and 3.2
+	case strings.Contains(raw, "#"): // RFC 6749, Sections 3.1 and 3.2
 		return errMetadata.With(name + " has a fragment")
 	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
 		return nil

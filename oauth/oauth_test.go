@@ -258,6 +258,9 @@ func TestChallenges(t *testing.T) {
 		"a negative age":               `Bearer max_age="-1"`,
 		"an age that overflows":        `Bearer max_age="2147483648"`,
 		"two words":                    `Bearer a b`,
+		"a semicolon":                  `Bearer a;b`,
+		"nothing but padding":          `X ==`,
+		"a letter beyond ASCII":        "Xš a=b",
 		"too many challenges":          strings.Repeat("A, ", 17),
 		"too many parameters":          "A " + manyParams(33),
 		"too long":                     `A a="` + strings.Repeat("x", 16<<10) + `"`,
@@ -287,7 +290,7 @@ func TestChallengeInjection(t *testing.T) {
 	c := oauth.Challenge{
 		Scheme: oauth.Bearer, Realm: "a\", error=\"x\r\nSet-Cookie: y\\",
 		Error:  &oauth.Error{Code: "x\"y", Description: "\"\r\nX: y"},
-		Params: map[string]string{"a b": "dropped", "": "dropped", "é": "dropped", "ok": "é"},
+		Params: map[string]string{"a b": "dropped", "": "dropped", "é": "dropped", "š": "dropped", "ok": "é"},
 	}
 	s := c.String()
 	if strings.ContainsAny(s, "\r\n") || strings.Contains(s, "dropped") {
@@ -394,6 +397,8 @@ func TestPKCE(t *testing.T) {
 		{"plain and too long", long + "a", "plain", long + "a", plain, oauth.InvalidRequest, oauth.InvalidGrant},
 		{"plain and as short as can be", long[:43], "plain", long[:43], plain, "", ""},
 		{"a malformed verifier", oauth.S256Challenge(long[1:] + "+"), "S256", long[1:] + "+", nil, "", oauth.InvalidGrant},
+		{"a verifier with a bracket", oauth.S256Challenge(long[1:] + "["), "S256", long[1:] + "[", nil, "", oauth.InvalidGrant},
+		{"a verifier with a brace", oauth.S256Challenge(long[1:] + "{"), "S256", long[1:] + "{", nil, "", oauth.InvalidGrant},
 		{"a short verifier", oauth.S256Challenge("a"), "S256", "a", nil, "", oauth.InvalidGrant},
 		{"a method of another case", challenge, "s256", verifier, plain, oauth.InvalidRequest, oauth.InvalidGrant},
 		{"a challenge with padding", challenge + "=", "S256", verifier, nil, oauth.InvalidRequest, oauth.InvalidGrant},
@@ -537,6 +542,11 @@ func TestCovered(t *testing.T) {
 	if oauth.CoveredByCommon(a, b) || !oauth.CoveredByCommon(a, a) {
 		t.Error("types")
 	}
+	if oauth.CoveredByCommon(
+		&oauth.AuthorizationDetail{Extra: map[string]json.RawMessage{"x": nil}}, &oauth.AuthorizationDetail{Extra: map[string]json.RawMessage{"y": nil}},
+	) {
+		t.Error("members of other names")
+	}
 	// The hook is asked about details of one type alone.
 	asked := 0
 	if !oauth.Covered(parse(`[{"type":"a","x":1}]`), parse(`[{"type":"b"},{"type":"a"}]`), func(r, g *oauth.AuthorizationDetail) bool {
@@ -605,7 +615,7 @@ func TestMetadataLosesNothing(t *testing.T) {
 	if b, err := json.Marshal(oauth.ServerMetadata{Issuer: "a"}); err != nil || string(b) != `{"issuer":"a"}` {
 		t.Errorf("%s %v", b, err)
 	}
-	if _, err := json.Marshal(oauth.ServerMetadata{Issuer: "\xff"}); err == nil {
+	if _, err := json.Marshal(oauth.ServerMetadata{Issuer: "\xff", Extra: map[string]json.RawMessage{"a": []byte("1")}}); err == nil {
 		t.Error("an issuer that is not UTF-8 was written")
 	}
 	if _, err := json.Marshal(oauth.ServerMetadata{Extra: map[string]json.RawMessage{"a": []byte("{")}}); err == nil {
@@ -683,6 +693,7 @@ func TestServerMetadataValidate(t *testing.T) {
 		{"registration", func(m *oauth.ServerMetadata) { m.RegistrationEndpoint = "/r" }, issuer, oauth.ErrMetadata},
 		{"revocation", func(m *oauth.ServerMetadata) { m.RevocationEndpoint = "https://u:p@as.example" }, issuer, oauth.ErrMetadata},
 		{"introspection", func(m *oauth.ServerMetadata) { m.IntrospectionEndpoint = "https://as.example/i#f" }, issuer, oauth.ErrMetadata},
+		{"an empty fragment", func(m *oauth.ServerMetadata) { m.IntrospectionEndpoint = "https://as.example/i#" }, issuer, oauth.ErrMetadata},
 		{"device", func(m *oauth.ServerMetadata) { m.DeviceAuthorizationEndpoint = "https://:443/d" }, issuer, oauth.ErrMetadata},
 		{"par", func(m *oauth.ServerMetadata) { m.PushedAuthorizationEndpoint = "https://as.example/%zz" }, issuer, oauth.ErrMetadata},
 		{"userinfo", func(m *oauth.ServerMetadata) { m.UserInfoEndpoint = "http://localhost.evil.example" }, issuer, oauth.ErrMetadata},

@@ -47,7 +47,7 @@ func ValidateChallenge(challenge, method string, options ...PKCEOption) error {
 		return refuse(InvalidRequest, "code_challenge is missing")
 	case method == S256:
 		// The text of 32 bytes, which is canonical: no other is the challenge of anything.
-		if b, err := b64url.DecodeString(challenge); err != nil || len(b) != sha256.Size {
+		if b, _ := b64url.DecodeString(challenge); len(b) != sha256.Size {
 			return refuse(InvalidRequest, "code_challenge is not that of a SHA-256 hash")
 		}
 	case method != Plain || !slices.Contains(options, AllowPlain):
