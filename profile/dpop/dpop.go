@@ -35,7 +35,6 @@ import (
 
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/internal/profile"
-	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 )
@@ -111,7 +110,6 @@ type Verifier struct {
 	replay     jwt.Replay
 	nonces     Nonces
 	algorithms []string
-	clock      func() time.Time
 	life       time.Duration // from iat
 }
 
@@ -144,24 +142,15 @@ func NewVerifier(p Policy) (*Verifier, error) {
 	if policy.MaxSize == 0 {
 		policy.MaxSize = 16 << 10
 	}
-	if policy.Clock == nil {
-		policy.Clock = time.Now
+	// RFC 9449, Section 11.6.
+	if policy.Algorithms, err = profile.Asymmetric(policy.Algorithms); err != nil {
+		return nil, err
 	}
-	if len(policy.Algorithms) == 0 {
-		policy.Algorithms = jwa.Signatures()
-		policy.Algorithms = slices.DeleteFunc(policy.Algorithms, jwa.Algorithm.Symmetric)
-	}
-	v := &Verifier{
-		replay: p.Replay, nonces: p.Nonces, clock: policy.Clock, life: policy.MaxAge + profile.Leeway(policy),
-	}
+	v := &Verifier{replay: p.Replay, nonces: p.Nonces, life: policy.MaxAge + profile.Leeway(policy)}
 	for _, a := range policy.Algorithms {
-		// RFC 9449, Section 11.6.
-		if a.Symmetric() {
-			return nil, profile.Incomplete("JWT.Algorithms has a symmetric one")
-		}
 		v.algorithms = append(v.algorithms, a.Name())
 	}
-	keys := &headerKeys{algorithms: slices.Clone(policy.Algorithms), extensions: slices.Clone(p.Extensions)}
+	keys := &headerKeys{algorithms: policy.Algorithms, extensions: slices.Clone(p.Extensions)}
 	if v.jwt, err = jwt.NewVerifier[Claims](keys, policy); err != nil {
 		return nil, err
 	}
@@ -297,6 +286,9 @@ func Thumbprint(key interface{ JWK() jwk.JWK }) (string, error) {
 // Sign makes a proof. Where r has no ID or IssuedAt, it is a new one and now; query and fragment of the URL are left out. It refuses a proof
 // that a [Verifier] would refuse whatever its policy is, and a key that is not asymmetric.
 func Sign(ctx context.Context, key jwk.Signer, r jwt.Registered, c Claims) (string, error) {
+	if key == nil {
+		return "", profile.Incomplete("there is no key to make a proof with")
+	}
 	if r.ID == "" {
 		r.ID = rand.Text() // 128 bits; RFC 9449, Section 4.2, asks for 96
 	}
@@ -313,6 +305,13 @@ func Sign(ctx context.Context, key jwk.Signer, r jwt.Registered, c Claims) (stri
 	if err := refusals.Err(); err != nil {
 		return "", err
 	}
-	public := key.JWK().Public()
+	// A kid says nothing that the key does not; certificates would make the header long.
+	public := key.JWK().Public().WithKeyID("")
+	if public.X5C() != nil {
+		var err error
+		if public, err = public.With("x5c", nil); err != nil {
+			return "", err
+		}
+	}
 	return jwt.Sign(ctx, key, jwt.Header{Type: Type, JWK: &public}, r, c, jwt.AllowMissingExpiry)
 }

@@ -83,9 +83,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if fresh == "" || fresh == used || !wantsNonce(resp) {
 		return resp, nil
 	}
-	body, ok, err := bodyAgain(req)
-	if !ok || err != nil {
-		return resp, err
+	body, ok := bodyAgain(req)
+	if !ok {
+		return resp, nil
 	}
 	if signed, err = t.sign(req, token, fresh, body); err != nil {
 		_ = resp.Body.Close()
@@ -122,7 +122,12 @@ func tokenOf(h http.Header) (string, bool) {
 
 // sign returns the request with a proof; a RoundTripper changes nothing of what it got.
 func (t *Transport) sign(req *http.Request, token, nonce string, body io.ReadCloser) (*http.Request, error) {
-	c := Claims{Method: cmp.Or(req.Method, http.MethodGet), URL: req.URL.Scheme + "://" + req.URL.Host + req.URL.EscapedPath(), Nonce: nonce}
+	// RFC 9110, Section 7.1: the target URI has the host of the header Host.
+	host := cmp.Or(req.Host, req.URL.Host)
+	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' }) {
+		return nil, errors.New("a host that is not ASCII has to be written as it is sent (xn--…)")
+	}
+	c := Claims{Method: cmp.Or(req.Method, http.MethodGet), URL: req.URL.Scheme + "://" + host + req.URL.EscapedPath(), Nonce: nonce}
 	if token != "" {
 		c.TokenHash = TokenHash(token)
 	}
@@ -161,14 +166,12 @@ func redirected(req *http.Request, origin string) bool {
 
 // originOf returns the origin of a URL in its one form.
 func originOf(u *url.URL) (string, error) {
-	if u == nil {
-		return "", errors.New("dpop: the request has no URL")
+	if u != nil && u.Opaque == "" {
+		if origin, ok := appendURL(nil, u.Scheme+"://"+u.Host); ok {
+			return string(origin), nil
+		}
 	}
-	origin, ok := appendURL(nil, u.Scheme+"://"+u.Host)
-	if !ok {
-		return "", errors.New("dpop: the URL of the request is none of http or https with a host")
-	}
-	return string(origin), nil
+	return "", errors.New("its URL is not one of http or https with a host")
 }
 
 // nonce returns the last nonce of an origin, or "".
@@ -237,19 +240,15 @@ type failing struct{ err error }
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // bodyAgain returns the body of a request a second time, if it can be had.
-func bodyAgain(req *http.Request) (io.ReadCloser, bool, error) {
+func bodyAgain(req *http.Request) (io.ReadCloser, bool) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
-		return req.Body, true, nil
+		return req.Body, true
 	case req.GetBody == nil:
-		return nil, false, nil
+		return nil, false
 	}
 	b, err := req.GetBody()
-	if err != nil {
-		// The answer is still worth more than this.
-		return nil, false, nil
-	}
-	return b, true, nil
+	return b, err == nil
 }
 
 // fail closes the body, as a RoundTripper has to.
