@@ -4,16 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jotsuite/jot/internal/profile"
 	"github.com/jotsuite/jot/internal/profiletest"
+	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/profile/accesstoken"
+	"github.com/jotsuite/jot/profile/attestation"
+	"github.com/jotsuite/jot/profile/ciba"
 	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/profile/idtoken"
 	"github.com/jotsuite/jot/profile/jar"
 	"github.com/jotsuite/jot/profile/jarm"
@@ -34,6 +39,9 @@ type (
 
 // base is what all tokens have, as far as the rules of their kinds allow: one issuer, one audience, one subject, one key.
 var base = claims{"iss": party, "sub": "alice", "aud": here, "iat": now, "exp": now + 60, "jti": "1"}
+
+// instance is the key of an instance of a client, which its attestation names.
+var instance = made(jwk.Generate(jwa.ES256))
 
 // A sample is a valid token of a kind. Kinds are named as package lint names them; what is behind
 // a comma is a form of it.
@@ -58,8 +66,8 @@ var samples = []sample{
 	{"ciba-request", "", base.With("sub", nil, "nbf", now, "scope", "openid", "login_hint", "alice")},
 	{"login-hint-token", "", base.With("sub", nil, "sub_id", object{"format": "email", "email": "alice@example.com"})},
 	{"jarm", "", base.With("sub", nil, "jti", nil, "code", "c", "state", "s")},
-	{"client-attestation", "oauth-client-attestation+jwt", base.With("cnf", object{"jkt": "x"})},
-	{"client-attestation-pop", "oauth-client-attestation-pop+jwt", base.With("sub", party)},
+	{"client-attestation", "oauth-client-attestation+jwt", base.With("iss", nil, "sub", party, "cnf", object{"jwk": instance.JWK()})},
+	{"client-attestation-pop", "oauth-client-attestation-pop+jwt", base.With("iss", nil, "exp", nil, "sub", nil)},
 	{"dpop-proof", "dpop+jwt", base.With("htm", "GET", "htu", here)},
 	{"userinfo", "", base.With("exp", nil, "iat", nil, "jti", nil, "email", "alice@example.com")},
 	{"introspection", "token-introspection+jwt", base.With("sub", nil, "exp", nil, "token_introspection", object{"active": true})},
@@ -94,6 +102,14 @@ func columns(t *testing.T) []column {
 	strict := made(accesstoken.NewVerifier(keys, access))
 	access.Lenient = &accesstoken.Lenient{}
 	lenient := made(accesstoken.NewVerifier(keys, access))
+	attested := func(raw, proof string) error {
+		h := http.Header{}
+		h.Set(attestation.Header, raw)
+		h.Set(attestation.PoPHeader, proof)
+		v := made(attestation.NewVerifier(keys, attestation.Policy{Audience: here, ClientIDs: []string{party}, Replay: jwt.NewReplayCache(1), JWT: j}))
+		_, err := v.Verify(ctx, h, attestation.Expect{NoClientID: true})
+		return err
+	}
 	return []column{
 		{"id-token", []string{"id-token"}, func(raw string) error {
 			_, err := ids.Verify(ctx, raw, idtoken.Expect{Nonce: nonce})
@@ -116,6 +132,11 @@ func columns(t *testing.T) []column {
 			_, err := v.Verify(ctx, raw, clientauth.Expect{NoClientID: true})
 			return err
 		}},
+		{"authorization-grant", []string{"authorization-grant", "authorization-grant, plain"}, func(raw string) error {
+			v := made(grant.NewVerifier(keys, grant.Policy{Issuer: here, Issuers: []string{party}, AnySubject: true, Replay: jwt.NewReplayCache(1), JWT: j}))
+			_, err := v.Verify(ctx, raw)
+			return err
+		}},
 		{"request-object", []string{"request-object"}, func(raw string) error {
 			v := made(jar.NewVerifier(keys, jar.Policy{Issuer: here, ClientID: party, JWT: j}))
 			_, err := v.Verify(ctx, raw, jar.Expect{ClientID: party})
@@ -131,6 +152,22 @@ func columns(t *testing.T) []column {
 			_, err := v.Verify(ctx, raw, jarm.Expect{State: "s"})
 			return err
 		}},
+		{"client-attestation", []string{"client-attestation"}, func(raw string) error {
+			return attested(raw, claims{"aud": here, "jti": "1", "iat": now}.Sign(t, instance, attestation.PoPType))
+		}},
+		{"client-attestation-pop", []string{"client-attestation-pop"}, func(raw string) error {
+			return attested(claims{"sub": party, "exp": now + 60, "cnf": object{"jwk": profiletest.Key(t).JWK()}}.Sign(t, profiletest.Key(t), attestation.Type), raw)
+		}},
+		{"ciba-request", []string{"ciba-request"}, func(raw string) error {
+			v := made(ciba.NewVerifier(keys, ciba.Policy{Issuer: here, ClientID: party, Replay: jwt.NewReplayCache(1), JWT: j}))
+			_, err := v.Verify(ctx, raw, ciba.Expect{ClientID: party, Delivery: ciba.Poll})
+			return err
+		}},
+		{"login-hint-token", []string{"login-hint-token"}, func(raw string) error {
+			v := made(ciba.NewHintVerifier(keys, ciba.HintPolicy{Issuers: []string{party}, Issuer: here, JWT: j}))
+			_, err := v.Verify(ctx, raw)
+			return err
+		}},
 	}
 }
 
@@ -144,7 +181,8 @@ func made[T any](v T, err error) T {
 // inseparable are the cells, verifier ← token, that the specifications do not keep apart where issuer,
 // audience, subject and key are the same, with the sentence why. At most six.
 var inseparable = map[string]string{
-	"id-token, without nonce ← authorization-grant, plain": "RFC 7523, Section 3, asks a grant for iss, sub, aud and exp and for no typ, and an ID token without a nonce has no claim of its own (OpenID Connect Core 1.0, Section 2); what keeps them apart is RFC 10070's typ, or the nonce.",
+	"id-token, without nonce ← authorization-grant, plain": "RFC 7523, Section 3, asks a grant for iss, sub, aud and exp and for no typ, and an ID token without a nonce has no claim of its own (OpenID Connect Core 1.0, Section 2); what keeps them apart is the typ of a grant, which no RFC asks for, or the nonce.",
+	"authorization-grant ← id-token, without nonce":        "The same two tokens, the other way round.",
 }
 
 // TestMatrix gives each kind's token to every verifier: its own accept it, and all others refuse it.
@@ -197,7 +235,9 @@ func TestMatrix(t *testing.T) {
 func TestTypes(t *testing.T) {
 	own := map[string]string{
 		"request-object": jar.Type, "request-object, untyped": jar.Type,
-		"access-token": "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
+		"authorization-grant": grant.Type,
+		"access-token":        "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
+		"client-attestation": "oauth-client-attestation+jwt", "client-attestation-pop": "oauth-client-attestation-pop+jwt",
 	}
 	for _, c := range columns(t) {
 		i := slices.IndexFunc(samples, func(s sample) bool { return s.kind == c.kinds[0] })

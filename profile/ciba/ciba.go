@@ -15,8 +15,8 @@
 // # Told apart by
 //
 // Neither has a typ of its own: none or JWT is accepted, and so no token of a registered type. A request has scope and exactly one
-// of the three hints, and neither response_type nor redirect_uri, as a request object has; its sub is not its iss, as in a client
-// assertion. A hint has sub_id, and no events, as a security event token has, nor any hint or nonce.
+// of the three hints, and no client_id, response_type or redirect_uri, as a request object has; its sub is not its iss, as in a
+// client assertion. A hint has sub_id, and no events, as a security event token has, nor any hint or nonce.
 //
 // # Codes
 //
@@ -64,7 +64,6 @@ type Claims struct {
 	BindingMessage          string  `json:"binding_message,omitempty"`           // shown on both devices
 	UserCode                string  `json:"user_code,omitempty"`                 // that only the user knows
 	RequestedExpiry         Seconds `json:"requested_expiry,omitempty"`          // how long the request should be good
-	ClientID                string  `json:"client_id,omitempty"`                 // of no use, but some clients write it
 
 	foreign
 }
@@ -72,8 +71,8 @@ type Claims struct {
 // foreign is what other kinds have.
 type foreign struct {
 	profile.Foreign
-	Request    profile.Present `json:"request,omitempty"`     // not one in another
-	RequestURI profile.Present `json:"request_uri,omitempty"` // the same
+	ClientID profile.Present `json:"client_id,omitempty"` // request objects: here iss is the client
+	Nonce    profile.Present `json:"nonce,omitempty"`     // the same, and ID tokens
 }
 
 // Seconds is a positive number of seconds, which stands in JSON as a number or as a string of digits (Section 7.1.1).
@@ -213,9 +212,6 @@ func rules(c *jwt.Registered, o *Claims) (r profile.Refusals) {
 	}
 	if len(c.ID) > maxID {
 		r.Refuse("jti.too_long", "jti", c.ID, "at most 256 bytes", section711)
-	}
-	if o.ClientID != "" && o.ClientID != c.Issuer {
-		r.Refuse("client_id.mismatch", "client_id", o.ClientID, "the client that is iss", section711)
 	}
 	// Section 7.1: one and only one; Section 7.2, rule 3.
 	switch hints := count(o.LoginHint, o.LoginHintToken, o.IDTokenHint); {
