@@ -20,13 +20,15 @@ const (
 // *jwt.RejectError.
 func FromHeader(h http.Header) (string, error) {
 	const spec = "RFC 9449, Section 4.3"
-	switch proofs := h.Values(Header); len(proofs) {
-	case 0:
+	proofs := h.Values(Header)
+	switch {
+	case len(proofs) == 0:
 		return "", jwt.Refuse(&jwt.ClaimError{Claim: Header, Code: "dpop.missing", Want: "a DPoP header", Spec: spec})
-	case 1:
-		return proofs[0], nil
+	// Step 1. A proxy may have joined two of them (RFC 9110, Section 5.3).
+	case len(proofs) > 1 || strings.Contains(proofs[0], ","):
+		return "", jwt.Refuse(&jwt.ClaimError{Claim: Header, Code: "dpop.multiple", Want: "one DPoP header", Spec: spec})
 	}
-	return "", jwt.Refuse(&jwt.ClaimError{Claim: Header, Code: "dpop.multiple", Want: "one DPoP header", Spec: spec})
+	return proofs[0], nil
 }
 
 // replayError is what a Replay failed with; jti.full of jwt.ReplayCache is a refusal, as it is in package jwt.
