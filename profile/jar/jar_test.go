@@ -173,6 +173,19 @@ func TestFAPIAlgorithms(t *testing.T) {
 	p.JWT.Algorithms = []jwa.Algorithm{jwa.HS256}
 	_, err = verifier(t, p).Verify(ctx, raw, sent)
 	profiletest.Want(t, err)
+	p.JWT.Algorithms = nil
+	for _, alg := range []jwa.Algorithm{jwa.PS256, jwa.ES256, jwa.Ed25519, jwa.EdDSA} {
+		key, err := jwk.Generate(alg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := NewVerifier(jwk.Set{key.Public()}, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = v.Verify(ctx, good.Sign(t, key, Type), sent)
+		profiletest.Want(t, err)
+	}
 }
 
 type clients map[string]jwk.Set
