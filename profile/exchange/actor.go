@@ -3,6 +3,7 @@ package exchange
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -51,10 +52,7 @@ func (a *Actor) Check() error {
 func (a *Actor) UnmarshalJSON(data []byte) error {
 	data = bytes.Clone(data)
 	*a = Actor{}
-	for at, depth := a, 1; ; depth++ {
-		if depth > MaxActors {
-			return errDepth
-		}
+	for at := a; ; at = at.Prior { // the reader limits the depth
 		prior, err := at.read(data)
 		if err != nil {
 			return err
@@ -62,8 +60,7 @@ func (a *Actor) UnmarshalJSON(data []byte) error {
 		if prior == nil {
 			return a.Check()
 		}
-		at.Prior = new(Actor)
-		at, data = at.Prior, prior
+		at.Prior, data = new(Actor), prior
 	}
 }
 
@@ -167,7 +164,7 @@ func (t *Token) Permits(party *Token) error {
 		}
 	}
 	for name, want := range may {
-		if claims[name] == nil || !same(claims[name], want) {
+		if !same(claims[name], want) {
 			return errMayAct
 		}
 	}
@@ -177,6 +174,8 @@ func (t *Token) Permits(party *Token) error {
 // same reports whether two JSON values are the same, however they are written.
 func same(a, b json.RawMessage) bool {
 	var x, y any
-	return strictjson.Unmarshal(bytes.Clone(a), &x, strictjson.Limits{}) == nil &&
-		strictjson.Unmarshal(bytes.Clone(b), &y, strictjson.Limits{}) == nil && reflect.DeepEqual(x, y)
+	err := errors.Join(
+		strictjson.Unmarshal(bytes.Clone(a), &x, strictjson.Limits{}), // which is nil where there is no such claim
+		strictjson.Unmarshal(bytes.Clone(b), &y, strictjson.Limits{}))
+	return err == nil && reflect.DeepEqual(x, y)
 }

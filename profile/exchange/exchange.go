@@ -189,22 +189,26 @@ func (v *Verifier) Verify(ctx context.Context, req *Request, e Expect) (*Exchang
 	if x.Act, err = Next(x.Subject, x.Actor); err != nil {
 		return nil, refused("the chain of actors ends here", err)
 	}
-	switch {
-	case x.Subject.MayAct != nil || v.policy.Permit == nil:
-		err = x.Subject.Permits(party)
-	default:
-		ok, failed := v.policy.Permit(ctx, x)
-		if failed != nil {
-			return nil, failed
-		}
-		if !ok {
-			err = errMayAct.With("the policy of the server does not permit it")
-		}
-	}
-	if err != nil {
-		return nil, refused("nothing permits this party to act for the subject", err)
+	if err := v.permit(ctx, x, party); err != nil {
+		return nil, err
 	}
 	return x, nil
+}
+
+// permit refuses a party that may not act for the subject: by the may_act of the subject token, or the policy.
+func (v *Verifier) permit(ctx context.Context, x *Exchange, party *Token) error {
+	const description = "nothing permits this party to act for the subject"
+	if x.Subject.MayAct != nil || v.policy.Permit == nil {
+		if err := x.Subject.Permits(party); err != nil {
+			return refused(description, err)
+		}
+		return nil
+	}
+	ok, err := v.policy.Permit(ctx, x)
+	if err == nil && !ok {
+		err = refused(description, errMayAct)
+	}
+	return err
 }
 
 // refused is the error of a token that is invalid or unacceptable: always invalid_request (RFC 8693, Section 2.2.2).
