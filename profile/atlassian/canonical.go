@@ -25,9 +25,6 @@ var ErrRequest error = errRequest
 // FromRequest finds the token of a request, and what to expect of it: in the header Authorization with the scheme JWT,
 // or in the query as jwt or signed_request, and in one of them alone. The base is as with [Canonical].
 func FromRequest(r *http.Request, base string) (raw string, x Expect, err error) {
-	if len(r.URL.RawQuery) > maxURL {
-		return "", Expect{}, errRequest.With("the query is too long")
-	}
 	var found []string
 	parameter := "jwt"
 	for _, h := range r.Header.Values("Authorization") {
@@ -90,6 +87,9 @@ func canonical(method string, u *url.URL, base, without string) (string, error) 
 	if m == "" || len(m) > 32 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
 		return "", errRequest.With("the method is none")
 	}
+	if u.Opaque != "" {
+		return "", errRequest.With("the URL has no path")
+	}
 	path, err := canonicalPath(u.EscapedPath(), base)
 	if err != nil {
 		return "", err
@@ -150,6 +150,9 @@ type pair struct{ name, value string }
 func parameters(query string) ([]pair, error) {
 	if len(query) > maxURL || strings.Count(query, "&") >= maxParameters {
 		return nil, errRequest.With("the query is too long")
+	}
+	if strings.Contains(query, ";") { // to some it is an &
+		return nil, errRequest.With("the query is not encoded as it should be")
 	}
 	var pairs []pair
 	for part := range strings.SplitSeq(query, "&") {

@@ -31,7 +31,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/internal/profile"
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/jose/jwk"
@@ -69,6 +68,8 @@ type Response struct {
 
 	// Other has every other member, as it is written: act, claims of the user, and what the server adds.
 	Other map[string]json.RawMessage `json:",inline"`
+
+	unsaid bool // active is missing
 }
 
 // members is a Response without its methods.
@@ -83,11 +84,9 @@ type wire struct {
 var (
 	wireDecoder, _    = strictjson.NewDecoder[wire]()
 	membersEncoder, _ = strictjson.NewEncoder[members]()
-
-	errActive = fault.New("claim.missing", "RFC 7662, Section 2.2", "active is missing")
 )
 
-// UnmarshalJSON reads a response strictly. One without active is refused.
+// UnmarshalJSON reads a response strictly. One without active is not active, and refused by a [Verifier].
 func (r *Response) UnmarshalJSON(data []byte) error { return r.read(data, 0) }
 
 // read reads a response of at most size bytes.
@@ -96,11 +95,10 @@ func (r *Response) read(data []byte, size int) error {
 	if err := wireDecoder.Decode(bytes.Clone(data), &w, strictjson.Limits{Bytes: size}); err != nil {
 		return err
 	}
-	if w.Active == nil {
-		return errActive
-	}
 	*r = Response(w.members)
-	r.Active = *w.Active
+	if r.unsaid = w.Active == nil; !r.unsaid {
+		r.Active = *w.Active
+	}
 	return nil
 }
 
@@ -213,12 +211,12 @@ func (v *Verifier) Read(ctx context.Context, contentType string, body []byte) (*
 		r.RefuseUnreadable(err)
 		return nil, r.Err()
 	}
+	if answer.said(&r); len(r) > 0 {
+		return nil, r.Err()
+	}
 	if !answer.Active {
 		// RFC 7662, Section 2.2: nothing else SHOULD be said; what is said all the same is nobody's business.
 		return &Response{}, nil
-	}
-	if r.RefuseUnbound(answer.Confirmation); len(r) > 0 {
-		return nil, r.Err()
 	}
 	return answer, nil
 }
@@ -246,16 +244,26 @@ func rules(c *jwt.Registered, o *Claims, lenient bool) (r profile.Refusals) {
 			r.Refuse("kind.mismatch", "exp", "", "no such claim beside token_introspection", spec)
 		}
 	}
-	switch {
-	case o.Response == nil:
+	if o.Response == nil {
 		r.RefuseMissing("token_introspection", spec)
-	case !o.Response.Active && !reflect.ValueOf(*o.Response).IsZero():
-		// RFC 9701, Section 5: of a token that is not active, nothing else MUST be said.
+		return r
+	}
+	o.Response.said(&r)
+	// RFC 9701, Section 5: of a token that is not active, nothing else MUST be said.
+	if !o.Response.Active && !o.Response.unsaid && !reflect.ValueOf(*o.Response).IsZero() {
 		r.Refuse("active.not_alone", "token_introspection", "", "no other member where active is false", spec)
-	default:
-		r.RefuseUnbound(o.Response.Confirmation)
 	}
 	return r
+}
+
+// said refuses what holds for no response of either form.
+func (r *Response) said(refusals *profile.Refusals) {
+	if r.unsaid {
+		refusals.RefuseMissing("active", "RFC 7662, Section 2.2")
+	}
+	if r.Active {
+		refusals.RefuseUnbound(r.Confirmation)
+	}
 }
 
 // Sign makes a signed response: r has the server's issuer identifier, the API as Audience, and IssuedAt; c has a
