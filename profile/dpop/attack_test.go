@@ -21,7 +21,7 @@ func TestAttack(t *testing.T) {
 	owner, thief := profiletest.Key(t), mustKey(t)
 	jkt := thumbprint(t, owner)
 	ath := good.With("ath", TokenHash(access), "nonce", "n")
-	own := proof(t, owner, header(t, owner), ath)
+	own := proof(t, owner, head(t, owner), ath)
 	secret, err := owner.PrivateJWK()
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestAttack(t *testing.T) {
 		_, err = v.Verify(ctx, raw, Expect{Method: "GET", URL: place, AccessToken: access, Thumbprint: jkt})
 		return err
 	}
-	signed := func(pairs ...any) []string { return []string{proof(t, owner, header(t, owner), ath.With(pairs...))} }
+	signed := func(pairs ...any) []string { return []string{proof(t, owner, head(t, owner), ath.With(pairs...))} }
 	htu := func(s string) []string { return signed("htu", s) }
 	for name, tc := range map[string]struct {
 		proofs []string
@@ -56,10 +56,10 @@ func TestAttack(t *testing.T) {
 		"M4_Bearer_before_the_proof":       {[]string{"Bearer " + own}, []string{"token.malformed"}},
 		"M4_private_jwk":                   {[]string{proof(t, owner, `"typ":"dpop+jwt","jwk":`+string(private), ath)}, []string{"key.private"}},
 		"M4_oct_jwk":                       {[]string{proof(t, profiletest.Secret(t), `"typ":"dpop+jwt","jwk":{"kty":"oct","k":"YSBzZWNyZXQgb2YgYXQgbGVhc3QgdGhpcnR5LXR3byBieXRlcw"}`, ath)}, []string{"key.private"}},
-		"M4_HS256_with_the_public_key":     {[]string{proof(t, profiletest.Secret(t), header(t, owner), ath)}, []string{"alg.not_allowed"}},
-		"M4_key_of_the_thief":              {[]string{proof(t, thief, header(t, thief), ath)}, []string{"jkt.mismatch"}},
-		"M4_jwk_of_the_owner":              {[]string{proof(t, thief, header(t, owner), ath)}, []string{"sig.invalid"}},
-		"M4_kid_is_the_thumbprint":         {[]string{proof(t, thief, strings.Replace(header(t, thief), `"kty"`, `"x-kid":"`+jkt+`","kty"`, 1)+`,"kid":"`+jkt+`"`, ath)}, []string{"jkt.mismatch"}},
+		"M4_HS256_with_the_public_key":     {[]string{proof(t, profiletest.Secret(t), head(t, owner), ath)}, []string{"alg.not_allowed"}},
+		"M4_key_of_the_thief":              {[]string{proof(t, thief, head(t, thief), ath)}, []string{"jkt.mismatch"}},
+		"M4_jwk_of_the_owner":              {[]string{proof(t, thief, head(t, owner), ath)}, []string{"sig.invalid"}},
+		"M4_kid_is_the_thumbprint":         {[]string{proof(t, thief, strings.Replace(head(t, thief), `"kty"`, `"x-kid":"`+jkt+`","kty"`, 1)+`,"kid":"`+jkt+`"`, ath)}, []string{"jkt.mismatch"}},
 		"M4_htm_in_lower_case":             {signed("htm", "get"), []string{"htm.mismatch"}},
 		"M4_htm_of_another":                {signed("htm", "POST"), []string{"htm.mismatch"}},
 		"M4_htm_with_a_space":              {signed("htm", "GET "), []string{"htm.mismatch"}},
@@ -83,7 +83,7 @@ func TestAttack(t *testing.T) {
 		"M4_htu_prefix":                    {htu("https://api.example/order"), []string{"htu.mismatch"}},
 		"M4_htu_another_host_in_front":     {htu("https://api.example.evil.example/orders"), []string{"htu.mismatch"}},
 		"M4_htu_without_a_scheme":          {htu("//api.example/orders"), []string{"htu.mismatch"}},
-		"M4_htu_of_a_megabyte":             {[]string{proof(t, owner, header(t, owner), ath.With("htu", place+"?"+strings.Repeat("a", 1<<20)))}, []string{"token.too_large"}},
+		"M4_htu_of_a_megabyte":             {[]string{proof(t, owner, head(t, owner), ath.With("htu", place+"?"+strings.Repeat("a", 1<<20)))}, []string{"token.too_large"}},
 		"M4_htu_of_nine_kilobytes":         {htu(place + "?" + strings.Repeat("a", 9<<10)), []string{"htu.mismatch"}},
 		"M4_htu_an_array":                  {signed("htu", []string{place}), []string{"json.type", "nonce.missing"}},
 		"M4_ath_missing":                   {signed("ath", nil), []string{"ath.missing"}},
@@ -99,7 +99,7 @@ func TestAttack(t *testing.T) {
 		"M4_nonce_empty":                   {signed("nonce", ""), []string{"nonce.missing"}},
 		"M4_jti_missing":                   {signed("jti", nil), []string{"jti.missing"}},
 		"M4_jti_too_long":                  {signed("jti", strings.Repeat("j", 4000)), []string{"jti.too_long"}},
-		"M4_typ_missing":                   {[]string{proof(t, owner, strings.Replace(header(t, owner), `"typ":"dpop+jwt",`, "", 1), ath)}, []string{"typ.mismatch"}},
+		"M4_typ_missing":                   {[]string{proof(t, owner, strings.Replace(head(t, owner), `"typ":"dpop+jwt",`, "", 1), ath)}, []string{"typ.mismatch"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := some()
@@ -126,7 +126,7 @@ func TestAttack(t *testing.T) {
 		p := some()
 		p.Nonces = fixed{"n"}
 		v := verifier(t, p)
-		_, err := v.Verify(ctx, proof(t, thief, header(t, thief), good.With("nonce", "n")), here)
+		_, err := v.Verify(ctx, proof(t, thief, head(t, thief), good.With("nonce", "n")), here)
 		profiletest.Want(t, err)
 		profiletest.Want(t, serve(v, own))
 		profiletest.Want(t, serve(v, own), "jti.replayed")

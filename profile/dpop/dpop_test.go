@@ -64,8 +64,8 @@ func proof(t testing.TB, key jwk.Signer, header string, c profiletest.Claims) st
 	return message + "." + encode(signature)
 }
 
-// header is that of a good proof.
-func header(t testing.TB, key *jwk.PrivateKey) string {
+// head is that of a good proof.
+func head(t testing.TB, key *jwk.PrivateKey) string {
 	t.Helper()
 	j, err := key.Public().JWK().MarshalJSON()
 	if err != nil {
@@ -146,7 +146,7 @@ func TestRules(t *testing.T) {
 			if tc.expect == (Expect{}) {
 				tc.expect = here
 			}
-			tok, err := verifier(t, p).Verify(ctx, proof(t, key, header(t, key), good.With(tc.change...)), tc.expect)
+			tok, err := verifier(t, p).Verify(ctx, proof(t, key, head(t, key), good.With(tc.change...)), tc.expect)
 			profiletest.Want(t, err, tc.want...)
 			if err == nil && tok.Key.KeyID() != thumbprint(t, key) {
 				t.Errorf("the kid is %q", tok.Key.KeyID())
@@ -178,7 +178,7 @@ func TestHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public := header(t, key)
+	public := head(t, key)
 	rsa, err := jwk.Generate(jwa.RS256)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func TestHeader(t *testing.T) {
 func TestReplay(t *testing.T) {
 	v := verifier(t, some())
 	key := profiletest.Key(t)
-	raw := proof(t, key, header(t, key), good)
+	raw := proof(t, key, head(t, key), good)
 	elsewhere := here
 	elsewhere.URL = "https://api.example/else"
 	_, err := v.Verify(ctx, raw, elsewhere)
@@ -244,7 +244,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = v.Verify(ctx, proof(t, stranger, header(t, stranger), good), here)
+	_, err = v.Verify(ctx, proof(t, stranger, head(t, stranger), good), here)
 	profiletest.Want(t, err)
 	_, err = v.Verify(ctx, raw, here)
 	profiletest.Want(t, err)
@@ -254,7 +254,7 @@ func TestReplay(t *testing.T) {
 		t.Error(err)
 	}
 	// Another spelling of the URL is not another request.
-	_, err = v.Verify(ctx, proof(t, key, header(t, key), good.With("htu", "HTTPS://API.example:443/x/../orders")), here)
+	_, err = v.Verify(ctx, proof(t, key, head(t, key), good.With("htu", "HTTPS://API.example:443/x/../orders")), here)
 	profiletest.Want(t, err, "jti.replayed")
 }
 
@@ -277,7 +277,7 @@ func TestReplayIsAsked(t *testing.T) {
 	p.Replay = s
 	v := verifier(t, p)
 	key := profiletest.Key(t)
-	raw := proof(t, key, header(t, key), good.With("iat", now-10))
+	raw := proof(t, key, head(t, key), good.With("iat", now-10))
 	_, err := v.Verify(ctx, raw, here)
 	profiletest.Want(t, err)
 	uri, err := key.JWK().ThumbprintURI(5) // crypto.SHA256
@@ -292,7 +292,7 @@ func TestReplayIsAsked(t *testing.T) {
 	v = verifier(t, p)
 	_, err = v.Verify(ctx, raw, here)
 	profiletest.Want(t, err)
-	_, err = v.Verify(ctx, proof(t, key, header(t, key), good.With("jti", "2")), here)
+	_, err = v.Verify(ctx, proof(t, key, head(t, key), good.With("jti", "2")), here)
 	if r, ok := errors.AsType[*jwt.RejectError](err); !ok || !r.Only("jti.full") {
 		t.Error(err)
 	}
@@ -323,7 +323,7 @@ func TestIncomplete(t *testing.T) {
 		}
 	}
 	key := profiletest.Key(t)
-	v, raw := verifier(t, some()), proof(t, key, header(t, key), good)
+	v, raw := verifier(t, some()), proof(t, key, head(t, key), good)
 	for name, x := range map[string]Expect{
 		"zero":                {},
 		"no method":           {URL: place, NoAccessToken: true},
@@ -421,9 +421,9 @@ func TestSignWithoutCertificates(t *testing.T) {
 // The proofs of RFC 9449, Figures 2, 5, 7 and 13, with the key of Figure 8. The first is that of the collected texts.
 func TestSeeds(t *testing.T) {
 	const (
-		jkt  = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
-		head = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19."
-		post = "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYy"
+		jkt    = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+		figure = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19."
+		post   = "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYy"
 	)
 	token := Expect{Method: "POST", URL: "https://server.example.com/token", NoAccessToken: true, Thumbprint: jkt}
 	for name, tc := range map[string]struct {
@@ -431,9 +431,9 @@ func TestSeeds(t *testing.T) {
 		at     int64
 		expect Expect
 	}{
-		"Figure 2":  {head + post + "MjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg", 1562262616, token},
-		"Figure 7":  {head + post + "MjY1Mjk2fQ.pAqut2IRDm_De6PR93SYmGBPXpwrAk90e8cP2hjiaG5QsGSuKDYW7_X620BxqhvYC8ynrrvZLTk41mSRroapUA", 1562265296, token},
-		"Figure 13": {head + "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA", 1562262618, Expect{Method: "GET", URL: "https://resource.example.org/protectedresource", AccessToken: access, Thumbprint: jkt}},
+		"Figure 2":  {figure + post + "MjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg", 1562262616, token},
+		"Figure 7":  {figure + post + "MjY1Mjk2fQ.pAqut2IRDm_De6PR93SYmGBPXpwrAk90e8cP2hjiaG5QsGSuKDYW7_X620BxqhvYC8ynrrvZLTk41mSRroapUA", 1562265296, token},
+		"Figure 13": {figure + "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA", 1562262618, Expect{Method: "GET", URL: "https://resource.example.org/protectedresource", AccessToken: access, Thumbprint: jkt}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := some()
@@ -518,7 +518,7 @@ func TestNoncesFail(t *testing.T) {
 	v := verifier(t, p)
 	key := profiletest.Key(t)
 	for _, htm := range []string{"GET", "PUT"} {
-		if tok, err := v.Verify(ctx, proof(t, key, header(t, key), good.With("nonce", "n", "htm", htm)), here); tok != nil || err != io.ErrClosedPipe {
+		if tok, err := v.Verify(ctx, proof(t, key, head(t, key), good.With("nonce", "n", "htm", htm)), here); tok != nil || err != io.ErrClosedPipe {
 			t.Error(tok, err)
 		}
 	}
@@ -544,7 +544,7 @@ func TestNonces(t *testing.T) {
 	}
 	key := profiletest.Key(t)
 	for i, want := range []string{"", "nonce.mismatch"} {
-		_, err := v.Verify(ctx, proof(t, key, header(t, key), good.With("nonce", nonce, "iat", at.Unix(), "jti", nonce+want)), here)
+		_, err := v.Verify(ctx, proof(t, key, head(t, key), good.With("nonce", nonce, "iat", at.Unix(), "jti", nonce+want)), here)
 		if i == 0 {
 			profiletest.Want(t, err)
 		} else {
@@ -572,6 +572,26 @@ func TestThumbprint(t *testing.T) {
 	}
 }
 
+// EdDSA and Ed25519 are two names of one algorithm (RFC 9864).
+func TestEd25519(t *testing.T) {
+	for _, alg := range []jwa.Algorithm{jwa.EdDSA, jwa.Ed25519} {
+		key, err := jwk.Generate(alg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := Sign(ctx, key, jwt.Registered{IssuedAt: profiletest.Clock()}, Claims{Method: "GET", URL: place})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, accepted := range []jwa.Algorithm{jwa.EdDSA, jwa.Ed25519} {
+			p := some()
+			p.JWT.Algorithms = []jwa.Algorithm{jwa.ES256, accepted}
+			_, err := verifier(t, p).Verify(ctx, raw, here)
+			profiletest.Want(t, err)
+		}
+	}
+}
+
 // An algorithm of an extension is one like the others.
 func TestExtension(t *testing.T) {
 	x, key := free(t)
@@ -583,8 +603,14 @@ func TestExtension(t *testing.T) {
 	}
 	bound := here
 	bound.Thumbprint = thumbprint(t, key)
-	_, err = verifier(t, p).Verify(ctx, raw, bound)
+	v := verifier(t, p)
+	_, err = v.Verify(ctx, raw, bound)
 	profiletest.Want(t, err)
+	// What the extension does not miss has no thumbprint all the same.
+	_, err = v.Verify(ctx, proof(t, key, `"typ":"dpop+jwt","jwk":{"kty":"AKP"}`, good), here)
+	if r, ok := errors.AsType[*jwt.RejectError](err); !ok || !r.Only("alg.unknown") {
+		t.Error(err)
+	}
 }
 
 // The payload's buffer, the token, what the request is held to, the hash, and what the Replay is told.

@@ -3,17 +3,14 @@ package dpop
 import (
 	"context"
 	"crypto"
-	"slices"
 
 	"github.com/jotsuite/jot/internal/fault"
+	"github.com/jotsuite/jot/internal/header"
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 )
 
-var (
-	errNoKey        = fault.New("key.none", "RFC 9449, Section 4.2", "the header has no jwk")
-	errNotSupported = fault.New("alg.not_allowed", "RFC 9449, Section 4.3", "alg is not accepted for proofs")
-)
+var errNoKey = fault.New("key.none", "RFC 9449, Section 4.2", "the header has no jwk")
 
 // headerKeys is the source of the key of a proof: its own header (RFC 9449, Section 4.3, step 6). The kid of a key
 // is its thumbprint, whatever name its sender has for it.
@@ -27,14 +24,16 @@ func (*headerKeys) FromHeaderAlone() {}
 
 // Keys implements jwk.Source.
 func (h *headerKeys) Keys(_ context.Context, q jwk.Query) ([]jwk.Verifier, error) {
-	i := slices.IndexFunc(h.algorithms, func(a jwa.Algorithm) bool { return a.Name() == q.Algorithm })
-	switch {
-	case i < 0:
-		return nil, errNotSupported
-	case q.JWK == nil:
+	if q.JWK == nil {
 		return nil, errNoKey
 	}
-	key, err := q.JWK.PublicKey(jwk.Binding{Algorithms: h.algorithms[i : i+1], Extensions: h.extensions})
+	b := jwk.Binding{Extensions: h.extensions}
+	for _, a := range h.algorithms { // of which one fits, or the token would have been refused before
+		if header.Fits(q.Algorithm, a) {
+			b.Algorithms = []jwa.Algorithm{a}
+		}
+	}
+	key, err := q.JWK.PublicKey(b)
 	if err != nil {
 		return nil, err
 	}

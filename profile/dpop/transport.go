@@ -113,8 +113,8 @@ func (t *Transport) token(req *http.Request) (string, error) {
 
 // tokenOf returns the access token of an Authorization header with the scheme DPoP.
 func tokenOf(h http.Header) (string, bool) {
-	scheme, token, ok := strings.Cut(h.Get("Authorization"), " ")
-	if !ok || !strings.EqualFold(scheme, oauth.DPoP) {
+	scheme, token, _ := strings.Cut(h.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, oauth.DPoP) {
 		return "", false
 	}
 	return strings.TrimLeft(token, " "), true
@@ -218,12 +218,8 @@ func wantsNonce(resp *http.Response) bool {
 	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "application/json" {
 		return false
 	}
-	start, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	rest := resp.Body
-	if err != nil {
-		resp.Body = body{io.MultiReader(bytes.NewReader(start), failing{err}), rest}
-		return false
-	}
+	start, _ := io.ReadAll(io.LimitReader(rest, maxErrorBody)) // whoever reads on meets the error
 	resp.Body = body{io.MultiReader(bytes.NewReader(start), rest), rest}
 	e, err := oauth.ParseError(resp.StatusCode, start)
 	return err == nil && e.Code == oauth.UseDPoPNonce
@@ -234,10 +230,6 @@ type body struct {
 	io.Reader
 	io.Closer
 }
-
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // bodyAgain returns the body of a request a second time, if it can be had.
 func bodyAgain(req *http.Request) (io.ReadCloser, bool) {

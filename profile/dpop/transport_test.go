@@ -51,6 +51,10 @@ type closing struct {
 
 func (c closing) Close() error { *c.n++; return nil }
 
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
 // answer makes a response of header lines "Name: value".
 func answer(status int, body string, lines ...string) *http.Response {
 	h := http.Header{}

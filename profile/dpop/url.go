@@ -17,10 +17,7 @@ func appendURL(dst []byte, s string) ([]byte, bool) {
 	if len(s) > maxURL {
 		return dst, false
 	}
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return dst, false
-	}
+	scheme, rest, _ := strings.Cut(s, "://")
 	port := "443"
 	switch {
 	case strings.EqualFold(scheme, "https") && len(scheme) == len("https"): // ſ folds to s
@@ -37,7 +34,8 @@ func appendURL(dst []byte, s string) ([]byte, bool) {
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		authority, path = rest[:i], rest[i:]
 	}
-	if dst, ok = appendAuthority(dst, authority, port); !ok {
+	dst, ok := appendAuthority(dst, authority, port)
+	if !ok {
 		return dst, false
 	}
 	return appendPath(dst, path)
@@ -62,8 +60,8 @@ func appendAuthority(dst []byte, s, standard string) ([]byte, bool) {
 	if port == "" || port == standard {
 		return dst, true
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 || port[0] == '0' {
+	_, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || port[0] == '0' {
 		return dst, false
 	}
 	return append(append(dst, ':'), port...), true
@@ -72,8 +70,8 @@ func appendAuthority(dst []byte, s, standard string) ([]byte, bool) {
 // appendIPv6 appends an address in its one form (RFC 5952).
 func appendIPv6(dst []byte, host string) ([]byte, bool) {
 	inside, ok := strings.CutSuffix(host[1:], "]")
-	addr, err := netip.ParseAddr(inside)
-	if !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
+	addr, _ := netip.ParseAddr(inside)
+	if !ok || !addr.Is6() || addr.Zone() != "" {
 		return dst, false
 	}
 	return append(addr.AppendTo(append(dst, '[')), ']'), true

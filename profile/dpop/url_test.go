@@ -106,6 +106,7 @@ func TestURL(t *testing.T) {
 		"https://a/%4":            "",
 		"https://a/%4g":           "",
 		"https://[::1/":           "",
+		"https://[::1:443/":       "",
 		"https://::1/":            "",
 		"https://[::1]x/":         "",
 		"https://[::1]x:443/":     "",
@@ -118,6 +119,10 @@ func TestURL(t *testing.T) {
 		if got := normal(in); got != want {
 			t.Errorf("%q is %q, want %q", in, got, want)
 		}
+	}
+	// What is refused is not the same as what it begins with.
+	if sameURL("https://a/ ", "https://a/") || sameURL("https://a/", "https://a/ ") || sameURL("ftp://a/", "ftp://a/") {
+		t.Error("a URL that is refused is the same as another")
 	}
 	long := "https://a/" + strings.Repeat("b", maxURL-len("https://a/"))
 	if normal(long) != long || normal(long+"b") != "" {
