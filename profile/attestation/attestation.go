@@ -397,15 +397,17 @@ type instanceKeys []jwa.Algorithm
 // Keys implements jwk.Source. Nothing of the proof's header but its alg counts: that only chooses among what the policy
 // and the key allow.
 func (s instanceKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
-	i := slices.IndexFunc(s, func(a jwa.Algorithm) bool { return a.Name() == q.Algorithm })
-	if i < 0 {
-		return nil, jwt.ErrAlgorithm
+	for i, a := range s {
+		if a.Name() != q.Algorithm {
+			continue
+		}
+		key, err := ctx.Value(instanceKey{}).(*jwk.JWK).PublicKey(jwk.Binding{Algorithms: s[i : i+1]})
+		if err != nil {
+			return nil, err
+		}
+		return []jwk.Verifier{key}, nil
 	}
-	key, err := ctx.Value(instanceKey{}).(*jwk.JWK).PublicKey(jwk.Binding{Algorithms: s[i : i+1]})
-	if err != nil {
-		return nil, err
-	}
-	return []jwk.Verifier{key}, nil
+	return nil, jwt.ErrAlgorithm // which the policy has refused before
 }
 
 // Sign makes an attestation: r has the client_id as Subject, and Expiry. It refuses one that a [Verifier] would refuse

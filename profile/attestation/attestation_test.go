@@ -475,6 +475,25 @@ func TestError(t *testing.T) {
 	}
 }
 
+// broken is a source of keys that cannot look.
+type broken struct{ err error }
+
+func (b broken) Keys(context.Context, jwk.Query) ([]jwk.Verifier, error) { return nil, b.err }
+
+// A source that fails is no refusal.
+func TestSource(t *testing.T) {
+	k := made(t)
+	down := errors.New("down")
+	v, err := NewVerifier(broken{down}, some())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v.Verify(ctx, head(k.attestation(t).Sign(t, k.attester, Type), proof.Sign(t, k.instance, PoPType)), sent)
+	if err != down || Error(err) != nil {
+		t.Error(err)
+	}
+}
+
 // attesters finds the keys of the attesters of a client.
 type attesters map[string]jwk.Set
 
@@ -648,6 +667,39 @@ func TestRSA(t *testing.T) {
 	h.Set(Header, k.attestation(t).With("cnf", map[string]any{"jwk": key}).Sign(t, k.attester, Type))
 	_, err = k.verifier(t, some()).Verify(ctx, h, sent)
 	profiletest.Want(t, err, "alg.mismatch")
+}
+
+// A key that cannot be used is refused by a verifier that knows the header of the proof already, too.
+func TestBadKeyLater(t *testing.T) {
+	k := made(t)
+	v := k.verifier(t, some())
+	_, err := v.Verify(ctx, head(k.attestation(t).Sign(t, k.attester, Type), proof.Sign(t, k.instance, PoPType)), sent)
+	profiletest.Want(t, err)
+	key := description(t, k.instance)
+	key["use"] = "enc"
+	h := head(k.attestation(t).With("cnf", map[string]any{"jwk": key}).Sign(t, k.attester, Type), proof.With("jti", "2").Sign(t, k.instance, PoPType))
+	_, err = v.Verify(ctx, h, sent)
+	profiletest.Want(t, err, "key.use")
+}
+
+// EdDSA and Ed25519 are two names of one algorithm (RFC 9864): the key may have either, and the proof the other.
+func TestEd25519(t *testing.T) {
+	k := made(t)
+	for _, alg := range []jwa.Algorithm{jwa.EdDSA, jwa.Ed25519} {
+		signer, err := jwk.Generate(alg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []any{"EdDSA", "Ed25519", nil} {
+			key := description(t, signer)
+			if key["alg"] = name; name == nil {
+				delete(key, "alg")
+			}
+			h := head(k.attestation(t).With("cnf", map[string]any{"jwk": key}).Sign(t, k.attester, Type), proof.Sign(t, signer, PoPType))
+			_, err = k.verifier(t, some()).Verify(ctx, h, sent)
+			profiletest.Want(t, err)
+		}
+	}
 }
 
 // The attestation and the proof of the collected texts, made anew with keys of ours: of draft -04, which is refused by

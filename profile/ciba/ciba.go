@@ -72,7 +72,6 @@ type Claims struct {
 type foreign struct {
 	profile.Foreign
 	ClientID profile.Present `json:"client_id,omitempty"` // request objects: here iss is the client
-	Nonce    profile.Present `json:"nonce,omitempty"`     // the same, and ID tokens
 }
 
 // Seconds is a positive number of seconds, which stands in JSON as a number or as a string of digits (Section 7.1.1).
@@ -87,7 +86,7 @@ func (s *Seconds) UnmarshalJSON(data []byte) error {
 		text = strings.TrimSuffix(quoted, `"`)
 	}
 	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil || n == 0 || text[0] == '0' {
+	if err != nil || text[0] == '0' {
 		return errSeconds
 	}
 	*s = Seconds(n)
