@@ -60,6 +60,10 @@ type Claims struct {
 	AuthorizationDetails json.RawMessage   `json:"authorization_details,omitempty"` // RFC 9396, Section 9.1
 	Confirmation         *pop.Confirmation `json:"cnf,omitempty"`                   // whose the token is (RFC 7800)
 
+	// Who acts for the user, and who may (RFC 8693, Sections 4.1 and 4.4), as package exchange reads and makes them.
+	Actor  json.RawMessage `json:"act,omitempty"`
+	MayAct json.RawMessage `json:"may_act,omitempty"`
+
 	vendor
 	foreign
 }
