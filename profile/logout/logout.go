@@ -8,7 +8,8 @@
 //		return sessions.End(ctx, t.Issuer, t.Subject, t.Claims.SessionID)
 //	}))
 //
-// Where the token has a session, that one ends; where it has only a subject, all of theirs. A provider makes tokens with [Sign].
+// Where the token has a session, that one ends; where it has only a subject, all of theirs. A provider makes tokens with [Sign];
+// an encrypted one is made with jwt.SignEncrypted of the same claims and typ, and read with Policy.JWT.Decryption.
 //
 // # Told apart by
 //
@@ -55,7 +56,7 @@ type Claims struct {
 }
 
 type own struct {
-	Events events          `json:"events,omitempty"`
+	Events events          `json:"events"` // written always
 	Nonce  profile.Present `json:"nonce,omitempty"`
 }
 
