@@ -2,6 +2,7 @@ package profile_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,11 +14,13 @@ import (
 	"github.com/jotsuite/jot/internal/profiletest"
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jws"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/attestation"
 	"github.com/jotsuite/jot/profile/ciba"
 	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/profile/dpop"
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/profile/idtoken"
 	"github.com/jotsuite/jot/profile/jar"
@@ -49,6 +52,21 @@ type sample struct {
 	kind   string
 	typ    string
 	claims claims
+}
+
+// sign makes the token, with its key in the header: a proof has to have it there, and to the others it says nothing.
+func (s sample) sign(t *testing.T, typ string) string {
+	t.Helper()
+	payload, err := json.Marshal(s.claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := profiletest.Key(t).Public().JWK()
+	raw, err := jws.Sign(t.Context(), profiletest.Key(t), jws.Header{Type: typ, JWK: &key}, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // samples has every kind. Those whose package is not here yet are written as their specifications have them; they get a
@@ -168,6 +186,11 @@ func columns(t *testing.T) []column {
 			_, err := v.Verify(ctx, raw)
 			return err
 		}},
+		{"dpop-proof", []string{"dpop-proof"}, func(raw string) error {
+			v := made(dpop.NewVerifier(dpop.Policy{Replay: jwt.NewReplayCache(1), JWT: j}))
+			_, err := v.Verify(ctx, raw, dpop.Expect{Method: "GET", URL: here, NoAccessToken: true})
+			return err
+		}},
 	}
 }
 
@@ -195,7 +218,7 @@ func TestMatrix(t *testing.T) {
 	}
 	used := map[string]bool{}
 	for _, s := range samples {
-		raw := s.claims.Sign(t, profiletest.Key(t), s.typ)
+		raw := s.sign(t, s.typ)
 		fmt.Fprintf(&table, "\n%-28s", s.kind)
 		for _, c := range cols {
 			err := c.verify(raw)
@@ -234,7 +257,7 @@ func TestMatrix(t *testing.T) {
 // TestTypes gives each verifier its own token with the typ of every other kind.
 func TestTypes(t *testing.T) {
 	own := map[string]string{
-		"request-object": jar.Type, "request-object, untyped": jar.Type,
+		"dpop-proof": dpop.Type, "request-object": jar.Type, "request-object, untyped": jar.Type,
 		"authorization-grant": grant.Type,
 		"access-token":        "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
 		"client-attestation": "oauth-client-attestation+jwt", "client-attestation-pop": "oauth-client-attestation-pop+jwt",
@@ -242,7 +265,7 @@ func TestTypes(t *testing.T) {
 	for _, c := range columns(t) {
 		i := slices.IndexFunc(samples, func(s sample) bool { return s.kind == c.kinds[0] })
 		for _, typ := range profile.Types() {
-			raw := samples[i].claims.Sign(t, profiletest.Key(t), typ)
+			raw := samples[i].sign(t, typ)
 			err := c.verify(raw)
 			if typ == own[c.name] {
 				profiletest.Want(t, err)
