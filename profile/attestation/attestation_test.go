@@ -492,6 +492,10 @@ func TestSource(t *testing.T) {
 	if err != down || Error(err) != nil {
 		t.Error(err)
 	}
+	// Of the proof's key, the policy has refused other algorithms before it is asked for.
+	if _, err := (instanceKeys{jwa.ES256}).Keys(ctx, jwk.Query{Algorithm: "ES384"}); err != jwt.ErrAlgorithm {
+		t.Error(err)
+	}
 }
 
 // attesters finds the keys of the attesters of a client.
