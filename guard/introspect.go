@@ -1,0 +1,253 @@
+package guard
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/introspection"
+)
+
+// IntrospectionOptions are those of [NewIntrospector].
+type IntrospectionOptions struct {
+	// Endpoint is the introspection endpoint of the authorization server, a URL from your configuration.
+	Endpoint string
+	// Issuer is the authorization server: the Issuer of tokens of which it says none, and refused if it says another.
+	Issuer string
+	// Audiences are the names that the API answers to: one of them must be among those that the server says (RFC 7662, Section 4).
+	Audiences []string
+	// AnyAudience accepts tokens whatever they are for, and those of which the server says nothing of it.
+	AnyAudience bool
+	// Authenticate adds what authenticates the API to the server, to the header or to the form (RFC 7662, Section 2.1).
+	// Nil is for servers that know the sender by its client certificate.
+	Authenticate func(ctx context.Context, h http.Header, form url.Values) error
+	// Responses reads what the server answers. Nil is JSON, for which the connection vouches (introspection.Policy.Unsigned);
+	// with another the answers are signed (RFC 9701).
+	Responses *introspection.Verifier
+
+	// CacheFor is how long an answer is used again, and no longer than until the token's exp: so long a revocation may go
+	// unnoticed. Zero asks each time.
+	CacheFor time.Duration
+	// CacheSize is how many answers are kept. Zero is 10,000.
+	CacheSize int
+	// Timeout is how long the server may take. Zero is 5 seconds.
+	Timeout time.Duration
+	// Client sends the requests. Nil means http.DefaultClient; redirects are not followed either way.
+	Client *http.Client
+	// Clock is the time now; nil means time.Now.
+	Clock func() time.Time
+}
+
+const (
+	// The longest token that is asked about, and the longest answer, in bytes.
+	maxToken  = 16 << 10
+	maxAnswer = 256 << 10
+
+	defaultTimeout   = 5 * time.Second
+	defaultCacheSize = 10_000
+	// Answers that say that a token is not active are kept no longer than that: it may be that it is not active yet.
+	maxInactive = 10 * time.Second
+)
+
+// Introspector asks an authorization server what a token is worth (RFC 7662). Requests about the same token wait for one
+// answer. It is safe for concurrent use.
+type Introspector struct {
+	o      IntrospectionOptions
+	client *http.Client
+
+	mu      sync.Mutex
+	answers map[[sha256.Size]byte]*answer
+}
+
+// answer is what the server has said of a token, or will say once done is closed.
+type answer struct {
+	done     chan struct{}
+	response *introspection.Response
+	err      error
+	until    time.Time
+}
+
+// NewIntrospector makes an Introspector. It refuses incomplete options with jwt.ErrPolicy.
+func NewIntrospector(o IntrospectionOptions) (*Introspector, error) {
+	u, err := url.Parse(o.Endpoint)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return nil, incomplete("Endpoint is the URL of the introspection endpoint")
+	case o.Issuer == "":
+		return nil, incomplete("name the Issuer")
+	case (len(o.Audiences) == 0) == !o.AnyAudience:
+		return nil, incomplete("name the Audiences, or set AnyAudience")
+	case o.CacheFor < 0 || o.CacheSize < 0 || o.Timeout < 0:
+		return nil, incomplete("a negative CacheFor, CacheSize or Timeout")
+	}
+	o.CacheSize, o.Timeout = cmp.Or(o.CacheSize, defaultCacheSize), cmp.Or(o.Timeout, defaultTimeout)
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Responses == nil {
+		if o.Responses, err = introspection.NewVerifier(nil, introspection.Policy{Unsigned: true}); err != nil {
+			return nil, err
+		}
+	}
+	client := http.Client{}
+	if o.Client != nil {
+		client = *o.Client
+	}
+	// The token would go to wherever the answer says.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Introspector{o: o, client: &client, answers: map[[sha256.Size]byte]*answer{}}, nil
+}
+
+// token returns the token that raw is.
+func (i *Introspector) token(ctx context.Context, raw string) (*Token, error) {
+	if len(raw) > maxToken {
+		return nil, invalid("the access token is too long", nil)
+	}
+	r, err := i.response(ctx, raw)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	now := i.o.Clock()
+	switch {
+	case !r.Active:
+		return nil, invalid("the access token is not active", nil)
+	// What was cached may have ended since; and a server may say more than active.
+	case !r.Expiry.IsZero() && !now.Before(r.Expiry):
+		return nil, invalid("the access token is expired", nil)
+	case now.Before(r.NotBefore):
+		return nil, invalid("the access token is not valid yet", nil)
+	case r.Issuer != "" && r.Issuer != i.o.Issuer:
+		return nil, invalid("the access token is of another issuer", nil)
+	case !i.o.AnyAudience && !slices.ContainsFunc(r.Audience, func(a string) bool { return slices.Contains(i.o.Audiences, a) }):
+		return nil, invalid("the access token is for another audience", nil)
+	}
+	return &Token{
+		Issuer: i.o.Issuer, Subject: r.Subject, ClientID: r.ClientID, Audience: slices.Clone(r.Audience), Scope: r.Scope, ID: r.ID,
+		Expiry: r.Expiry, IssuedAt: r.IssuedAt, AuthTime: r.AuthTime, ACR: r.ACR,
+		AuthorizationDetails: bytes.Clone(r.AuthorizationDetails), Confirmation: r.Confirmation, Introspection: r,
+	}, nil
+}
+
+// response returns what the server says of raw: what it has said lately, what it is about to say to another request, or what it
+// says now.
+func (i *Introspector) response(ctx context.Context, raw string) (*introspection.Response, error) {
+	if i.o.CacheFor == 0 {
+		ctx, cancel := context.WithTimeout(ctx, i.o.Timeout)
+		defer cancel()
+		return i.ask(ctx, raw)
+	}
+	key := sha256.Sum256([]byte(raw))
+	i.mu.Lock()
+	a := i.answers[key]
+	if a == nil || a.over(i.o.Clock()) {
+		a = &answer{done: make(chan struct{})}
+		i.makeRoom()
+		i.answers[key] = a
+		go i.fill(context.WithoutCancel(ctx), key, raw, a) // others may wait for it
+	}
+	i.mu.Unlock()
+	select {
+	case <-a.done:
+		return a.response, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// over reports whether the answer is there and no longer good.
+func (a *answer) over(now time.Time) bool {
+	select {
+	case <-a.done:
+		return !now.Before(a.until)
+	default:
+		return false
+	}
+}
+
+func (i *Introspector) fill(ctx context.Context, key [sha256.Size]byte, raw string, a *answer) {
+	ctx, cancel := context.WithTimeout(ctx, i.o.Timeout)
+	defer cancel()
+	a.response, a.err = i.ask(ctx, raw)
+	now := i.o.Clock()
+	switch {
+	case a.err != nil: // asked again by the next request
+		i.mu.Lock()
+		if i.answers[key] == a {
+			delete(i.answers, key)
+		}
+		i.mu.Unlock()
+	case !a.response.Active:
+		a.until = now.Add(min(i.o.CacheFor, maxInactive))
+	default:
+		a.until = now.Add(i.o.CacheFor)
+		if exp := a.response.Expiry; !exp.IsZero() && exp.Before(a.until) {
+			a.until = exp
+		}
+	}
+	close(a.done)
+}
+
+// makeRoom forgets answers until there is room for one more: those of a few that are over, or else one of them.
+func (i *Introspector) makeRoom() {
+	if len(i.answers) < i.o.CacheSize {
+		return
+	}
+	var one [sha256.Size]byte
+	now, looked := i.o.Clock(), 0
+	for key, a := range i.answers { // in no order
+		if one = key; a.over(now) {
+			delete(i.answers, key)
+		}
+		if looked++; looked == 16 {
+			break
+		}
+	}
+	if len(i.answers) >= i.o.CacheSize {
+		delete(i.answers, one)
+	}
+}
+
+// ask asks the server.
+func (i *Introspector) ask(ctx context.Context, raw string) (*introspection.Response, error) {
+	form := introspection.Form(raw, "access_token")
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {i.o.Responses.Accept()}}
+	if i.o.Authenticate != nil {
+		if err := i.o.Authenticate(ctx, header, form); err != nil {
+			return nil, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.o.Endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header = header
+	resp, err := i.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(body) > maxAnswer:
+		return nil, errors.New("guard: the introspection endpoint says too much")
+	case resp.StatusCode != http.StatusOK:
+		if e, err := oauth.ParseError(resp.StatusCode, body); err == nil {
+			return nil, fmt.Errorf("guard: the introspection endpoint: %w", e)
+		}
+		return nil, fmt.Errorf("guard: the introspection endpoint answers with status %d", resp.StatusCode)
+	}
+	return i.o.Responses.Read(ctx, resp.Header.Get("Content-Type"), body)
+}
