@@ -112,8 +112,9 @@ type Expect struct {
 	// NoClientID says that the request names no client: the attestation alone does.
 	NoClientID bool
 
-	// Thumbprint is that of the key of the DPoP proof that came with the request and that package dpop has verified, if one did
-	// (RFC 7638, with SHA-256). With Policy.DPoP it is what proves the possession where the request has no other proof.
+	// Thumbprint is that of the key of the DPoP proof that came with the request, if one did (RFC 7638, with SHA-256), once package
+	// dpop has verified that proof: the KeyID of its key. With Policy.DPoP it is what proves the possession where the request has no other
+	// proof.
 	Thumbprint string
 	// Challenge is the one challenge that is accepted, in place of Policy.Challenges: one that belongs to the session of this
 	// client.

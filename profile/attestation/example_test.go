@@ -16,6 +16,7 @@ import (
 	"github.com/jotsuite/jot/jose/pop"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/attestation"
+	"github.com/jotsuite/jot/profile/dpop"
 )
 
 func must[T any](v T, err error) T {
@@ -97,24 +98,31 @@ func ExampleChallenges() {
 	// wallet
 }
 
-// A DPoP proof may take the place of the proof: the access token is then bound to the key that is attested. Its thumbprint is the KeyID
-// of the key of what package dpop returns.
+// A DPoP proof may take the place of the proof: what is issued is then bound to the key that is attested. One source of challenges
+// serves both.
 func ExamplePolicy_dPoP() {
 	ctx := context.Background()
 	attester := must(jwk.Generate(jwa.ES256))
 	instance := must(jwk.Generate(jwa.ES256))
 	public := instance.JWK()
+	challenges := must(attestation.NewChallenges(attestation.ChallengeOptions{}))
+	nonce := must(challenges.New(ctx)) // from a response of the server
+
 	h := http.Header{}
 	h.Set(attestation.Header, must(attestation.Sign(ctx, attester, jwt.Registered{Subject: "wallet", Expiry: time.Now().Add(time.Hour)},
 		attestation.Claims{Confirmation: &pop.Confirmation{JWK: &public}})))
-	h.Set("DPoP", "eyJ0eXAiOiJkcG9wK2p3dCIs…") // verified already
+	h.Set("DPoP", must(dpop.Sign(ctx, instance, jwt.Registered{}, dpop.Claims{Method: "POST", URL: "https://as.example/token", Nonce: nonce})))
 	fmt.Println(h.Get(attestation.PoPHeader) == "")
 
-	v := must(attestation.NewVerifier(jwk.Set{attester.Public()}, attestation.Policy{
-		Audience: "https://as.example", AnyClient: true, Replay: jwt.NewReplayCache(1000), DPoP: true,
+	proofs := must(dpop.NewVerifier(dpop.Policy{Replay: jwt.NewReplayCache(1000), Nonces: challenges}))
+	proof := must(proofs.Verify(ctx, must(dpop.FromHeader(h)), dpop.Expect{
+		Method: "POST", URL: "https://as.example/token", NoAccessToken: true,
 	}))
-	var c *attestation.Client = must(v.Verify(ctx, h, attestation.Expect{ClientID: "wallet", Thumbprint: instance.KeyID()}))
-	fmt.Println(c.PoP == nil, c.Thumbprint == instance.KeyID())
+	v := must(attestation.NewVerifier(jwk.Set{attester.Public()}, attestation.Policy{
+		Audience: "https://as.example", AnyClient: true, Replay: jwt.NewReplayCache(1000), Challenges: challenges, DPoP: true,
+	}))
+	var c *attestation.Client = must(v.Verify(ctx, h, attestation.Expect{ClientID: "wallet", Thumbprint: proof.Key.KeyID()}))
+	fmt.Println(c.PoP == nil, c.Thumbprint == proof.Key.KeyID())
 	fmt.Println(attestation.Method, attestation.MethodDPoP)
 	// Output:
 	// true
