@@ -17,14 +17,18 @@ import (
 	"github.com/jotsuite/jot/jose/jws"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/profile/accesstoken"
+	"github.com/jotsuite/jot/profile/atlassian"
 	"github.com/jotsuite/jot/profile/attestation"
 	"github.com/jotsuite/jot/profile/ciba"
 	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/profile/dpop"
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/profile/idtoken"
+	"github.com/jotsuite/jot/profile/introspection"
 	"github.com/jotsuite/jot/profile/jar"
 	"github.com/jotsuite/jot/profile/jarm"
+	"github.com/jotsuite/jot/profile/logout"
+	"github.com/jotsuite/jot/profile/userinfo"
 )
 
 const (
@@ -33,6 +37,7 @@ const (
 	here   = "https://here.example"
 	nonce  = "n-0S6_WzA2Mj"
 	events = "http://schemas.openid.net/event/backchannel-logout"
+	qsh    = "c88caad15a1c1a900b8ac08aa9686f4e8184539bea1deda36e2f649430df3239" // of GET /
 )
 
 type (
@@ -87,7 +92,8 @@ var samples = []sample{
 	{"client-attestation", "oauth-client-attestation+jwt", base.With("iss", nil, "sub", party, "cnf", object{"jwk": instance.JWK()})},
 	{"client-attestation-pop", "oauth-client-attestation-pop+jwt", base.With("iss", nil, "exp", nil, "sub", nil)},
 	{"dpop-proof", "dpop+jwt", base.With("htm", "GET", "htu", here)},
-	{"userinfo", "", base.With("exp", nil, "iat", nil, "jti", nil, "email", "alice@example.com")},
+	{"userinfo", "", base.With("exp", nil, "jti", nil, "email", "alice@example.com")},
+	{"userinfo, with exp", "", base.With("jti", nil, "email", "alice@example.com")},
 	{"introspection", "token-introspection+jwt", base.With("sub", nil, "exp", nil, "token_introspection", object{"active": true})},
 	{"authorization-grant", "authorization-grant+jwt", base},
 	{"authorization-grant, plain", "JWT", base},
@@ -101,7 +107,7 @@ var samples = []sample{
 	{"key-binding", "kb+jwt", base.With("nonce", nonce, "sd_hash", "x")},
 	{"key-proof", "openid4vci-proof+jwt", base.With("nonce", nonce)},
 	{"status-list", "statuslist+jwt", base.With("status_list", object{"bits": 1, "lst": "eNo"})},
-	{"atlassian", "JWT", base.With("aud", here, "qsh", "x")},
+	{"atlassian", "JWT", base.With("qsh", qsh)},
 }
 
 // A column verifies tokens of its kinds, and refuses all others.
@@ -191,6 +197,37 @@ func columns(t *testing.T) []column {
 			_, err := v.Verify(ctx, raw, dpop.Expect{Method: "GET", URL: here, NoAccessToken: true})
 			return err
 		}},
+		{"introspection", []string{"introspection"}, func(raw string) error {
+			v := made(introspection.NewVerifier(keys, introspection.Policy{Issuers: []string{party}, Audiences: []string{here}, JWT: j}))
+			_, err := v.Verify(ctx, raw)
+			return err
+		}},
+		{"userinfo", []string{"userinfo"}, func(raw string) error {
+			v := made(userinfo.NewVerifier(keys, userinfo.Policy{Issuers: []string{party}, ClientID: here, JWT: j}))
+			_, err := v.Verify(ctx, raw, userinfo.Expect{Subject: "alice"})
+			return err
+		}},
+		{"userinfo, with exp", []string{"userinfo", "userinfo, with exp"}, func(raw string) error {
+			v := made(userinfo.NewVerifier(keys, userinfo.Policy{Issuers: []string{party}, ClientID: here, AllowExpiry: true, JWT: j}))
+			_, err := v.Verify(ctx, raw, userinfo.Expect{Subject: "alice"})
+			return err
+		}},
+		{"logout-token", []string{"logout-token"}, func(raw string) error {
+			v := made(logout.NewVerifier(keys, logout.Policy{Issuers: []string{party}, ClientID: here, Replay: jwt.NewReplayCache(1), JWT: j}))
+			_, err := v.Verify(ctx, raw)
+			return err
+		}},
+		{"logout-token, untyped", []string{"logout-token", "logout-token, plain"}, func(raw string) error {
+			v := made(logout.NewVerifier(keys, logout.Policy{Issuers: []string{party}, ClientID: here, LegacyUntyped: true, Replay: jwt.NewReplayCache(1), JWT: j}))
+			_, err := v.Verify(ctx, raw)
+			return err
+		}},
+		{"atlassian", []string{"atlassian"}, func(raw string) error {
+			p := atlassian.Policy{ClientKey: party, JWT: j}
+			p.JWT.Algorithms = []jwa.Algorithm{jwa.ES256} // the key of all; products have a secret
+			_, err := made(atlassian.NewVerifier(keys, p)).Verify(ctx, raw, atlassian.Expect{QueryHash: qsh})
+			return err
+		}},
 	}
 }
 
@@ -206,6 +243,9 @@ func made[T any](v T, err error) T {
 var inseparable = map[string]string{
 	"id-token, without nonce ← authorization-grant, plain": "RFC 7523, Section 3, asks a grant for iss, sub, aud and exp and for no typ, and an ID token without a nonce has no claim of its own (OpenID Connect Core 1.0, Section 2); what keeps them apart is the typ of a grant, which no RFC asks for, or the nonce.",
 	"authorization-grant ← id-token, without nonce":        "The same two tokens, the other way round.",
+	"id-token, without nonce ← userinfo, with exp":         "OpenID Connect Core 1.0, Section 5.3.2, does not forbid exp and iat in a signed response, and with them it has all that Section 2 asks of an ID token; without exp, or with the nonce, they are apart.",
+	"userinfo, with exp ← id-token, without nonce":         "The same two tokens, the other way round, and only with userinfo's AllowExpiry.",
+	"userinfo, with exp ← authorization-grant, plain":      "As for ID tokens: a grant without the typ has iss, sub, aud and exp and no claim of its own; only with userinfo's AllowExpiry.",
 }
 
 // TestMatrix gives each kind's token to every verifier: its own accept it, and all others refuse it.
@@ -258,8 +298,8 @@ func TestMatrix(t *testing.T) {
 func TestTypes(t *testing.T) {
 	own := map[string]string{
 		"dpop-proof": dpop.Type, "request-object": jar.Type, "request-object, untyped": jar.Type,
-		"authorization-grant": grant.Type,
-		"access-token":        "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
+		"authorization-grant": grant.Type, "introspection": introspection.Type, "logout-token": logout.Type, "logout-token, untyped": logout.Type,
+		"access-token": "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
 		"client-attestation": "oauth-client-attestation+jwt", "client-attestation-pop": "oauth-client-attestation-pop+jwt",
 	}
 	for _, c := range columns(t) {
