@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -189,6 +191,10 @@ func TestGrants(t *testing.T) {
 				"resource": {"https://r.example"},
 			},
 			nil,
+		},
+		{
+			"an incomplete request", client.Exchange(func(context.Context) (*exchange.Request, error) { return new(exchange.Request), nil }), nil,
+			&oauth.Error{Code: oauth.InvalidRequest},
 		},
 		{"no subject token", client.Exchange(func(context.Context) (*exchange.Request, error) { return nil, failing }), nil, failing},
 		{
@@ -510,6 +516,22 @@ func TestErrors(t *testing.T) {
 		if _, err := source(t, c, client.ClientCredentials()).Token(ctx); err == nil || strings.Contains(err.Error(), "horse") {
 			t.Errorf("%v", err)
 		}
+	}
+	// A short one is a part of many words.
+	c.Auth = client.SecretPost("c1", "val")
+	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
+		(&oauth.Error{Code: oauth.InvalidClient, Description: "invalid"}).Write(w)
+	}
+	if _, err := source(t, c, client.ClientCredentials()).Token(ctx); !errors.Is(err, &oauth.Error{Code: oauth.InvalidClient}) {
+		t.Error(err)
+	}
+	c.Auth = client.SecretPost("c1", "horse-battery")
+	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
+		(&oauth.Error{Code: "x", URI: "https://as.example/?horse-battery"}).Write(w)
+	}
+	_, err = source(t, c, client.ClientCredentials()).Token(ctx)
+	if e, ok := errors.AsType[*oauth.Error](err); !ok || e.URI != "" {
+		t.Error(err)
 	}
 	// The network.
 	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
@@ -902,6 +924,11 @@ func TestAttestation(t *testing.T) {
 		t.Error(err)
 	}
 	fail = nil
+	c.Auth = client.Attestation("c1", profiletest.Secret(t), func(context.Context) (string, error) { return "a.b.c", nil })
+	calls := s.calls.Load()
+	if _, err := source(t, c, client.ClientCredentials()).Token(ctx); err == nil || s.calls.Load() != calls {
+		t.Error("a request was sent without a proof:", err)
+	}
 	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
 		(&oauth.Error{Code: oauth.UseAttestationChallenge}).Write(w)
 	}
@@ -1131,6 +1158,34 @@ func TestDiscover(t *testing.T) {
 	documents["/t/.well-known/openid-configuration"] = good
 	if _, err := client.Discover(ctx, issuer, client.DiscoverOptions{Stranger: true}); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Error(err)
+	}
+}
+
+// A stranger in a private network, which the program allows by name.
+func TestDiscoverAllowed(t *testing.T) {
+	var as *httptest.Server
+	as = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"issuer":"`+as.URL+`","token_endpoint":"`+as.URL+`/token"}`)
+	}))
+	defer as.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(as.Certificate())
+	for _, tc := range []struct {
+		o  client.DiscoverOptions
+		ok bool
+	}{
+		{client.DiscoverOptions{RootCAs: roots}, true},
+		{client.DiscoverOptions{}, false},
+		{client.DiscoverOptions{RootCAs: roots, Stranger: true}, false},
+		{client.DiscoverOptions{RootCAs: roots, Stranger: true, AllowHosts: []string{"127.0.0.1"}}, true},
+		{client.DiscoverOptions{RootCAs: roots, Stranger: true, AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, true},
+		{client.DiscoverOptions{RootCAs: roots, Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("no proxy") }}, false},
+		{client.DiscoverOptions{RootCAs: roots, Timeout: time.Nanosecond}, false},
+	} {
+		if _, err := client.Discover(ctx, as.URL, tc.o); (err == nil) != tc.ok {
+			t.Errorf("%+v: %v", tc.o, err)
+		}
 	}
 }
 

@@ -353,10 +353,8 @@ func (r *Request) secrets() []string {
 func contains(text, secret string) bool { return len(secret) >= 6 && strings.Contains(text, secret) }
 
 func (s *Source) send(ctx context.Context, r *Request) (*http.Response, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, strings.NewReader(r.Form.Encode()))
-	if err != nil {
-		return nil, nil, err
-	}
+	// The URL has been parsed before.
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint, strings.NewReader(r.Form.Encode()))
 	if s.c.DPoP != nil {
 		// The transport would send an assertion twice with the nonce that the server asks for.
 		req.GetBody = nil
@@ -372,12 +370,10 @@ func (s *Source) send(ctx context.Context, r *Request) (*http.Response, []byte, 
 		return nil, nil, fmt.Errorf("client: the token endpoint of %s was not reached: %w", s.c.Server.Issuer, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	// One byte more than the readers of JSON take.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, nil, fmt.Errorf("client: the answer of %s broke off: %w", s.c.Server.Issuer, err)
-	case len(body) > maxResponse:
-		return nil, nil, errResponse.With("it has more than 1 MiB")
 	}
 	return resp, body, nil
 }
