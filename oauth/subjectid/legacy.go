@@ -20,9 +20,7 @@ func (id *Identifier) Legacy(agreed ...string) (Identifier, error) {
 func (id *Identifier) legacy(in place) Identifier {
 	if id.Raw != nil {
 		var out Identifier
-		if err := out.read(bytes.Clone(id.Raw), in, true); err != nil {
-			return *id
-		}
+		out.read(bytes.Clone(id.Raw), in, true)
 		return out
 	}
 	out := *id

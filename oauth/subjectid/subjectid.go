@@ -128,9 +128,7 @@ const (
 // Parse reads one identifier and checks it; see [Identifier.Check].
 func Parse(data []byte, agreed ...string) (Identifier, error) {
 	var id Identifier
-	if err := id.UnmarshalJSON(data); err != nil {
-		return Identifier{}, err
-	}
+	id.read(bytes.Clone(data), top, false)
 	return id, id.Check(agreed...)
 }
 
@@ -143,8 +141,7 @@ func (id *Identifier) Check(agreed ...string) error {
 }
 
 func (id *Identifier) check(in place, agreed func(format string) bool) error {
-	rest := *id // what does not belong to the format
-	rest.Format = ""
+	own := 1 // how many fields belong to the format
 	switch {
 	case id.err != nil:
 		return id.err
@@ -153,17 +150,14 @@ func (id *Identifier) check(in place, agreed func(format string) bool) error {
 	case id.misplaced(in):
 		return errInvalid.With("the format " + id.Format + " within another")
 	case id.Format == Aliases:
-		rest.Aliases = nil
 		if err := id.checkAliases(agreed); err != nil {
 			return err
 		}
 	case id.Format == Complex:
-		rest.Parts = nil
 		if err := id.checkParts(agreed); err != nil {
 			return err
 		}
 	case id.Format == IPAddresses:
-		rest.Addresses = nil
 		if err := few(len(id.Addresses)); err != nil {
 			return err
 		}
@@ -175,20 +169,34 @@ func (id *Identifier) check(in place, agreed func(format string) bool) error {
 			if !f.ok(*f.at(id)) {
 				return errInvalid.With("the member " + f.name + " of the format " + id.Format)
 			}
-			*f.at(&rest) = ""
 		}
+		own = len(fields[id.Format])
 	case !agreed(id.Format):
 		return errFormat
 	default:
-		rest.Raw = nil
 		if err := id.checkRaw(); err != nil {
 			return err
 		}
 	}
-	if !reflect.ValueOf(rest).IsZero() {
+	if id.count() != own {
 		return errInvalid.With("a field that its format does not have")
 	}
 	return nil
+}
+
+// count returns how many of the fields there are, Format aside.
+func (id *Identifier) count() (n int) {
+	for _, s := range [...]string{id.URI, id.Email, id.Issuer, id.Subject, id.ID, id.PhoneNumber, id.URL} {
+		if s != "" {
+			n++
+		}
+	}
+	for _, has := range [...]bool{id.Aliases != nil, id.Addresses != nil, id.Parts != nil, id.Raw != nil} {
+		if has {
+			n++
+		}
+	}
+	return n
 }
 
 // misplaced reports aliases among aliases (RFC 9493, Section 3.2.8), and a complex identifier that is a part or an alias:
@@ -241,8 +249,7 @@ func (id *Identifier) checkParts(agreed func(string) bool) error {
 
 // checkRaw holds Raw to be an object of the format.
 func (id *Identifier) checkRaw() error {
-	members, _ := object(bytes.Clone(id.Raw)) // what is no object has no format
-	if text(members["format"]) != id.Format {
+	if text(object(bytes.Clone(id.Raw))["format"]) != id.Format {
 		return errInvalid.With("Raw is no object of the format")
 	}
 	return nil
@@ -285,18 +292,19 @@ func value(data []byte) (v any) {
 	return v
 }
 
-// UnmarshalJSON reads an object, and leaves it to [Identifier.Check] to refuse what does not keep to its format.
-// What is no object is ErrInvalid at once.
+// UnmarshalJSON reads an identifier. It has no error: [Identifier.Check] has what is wrong with it.
 func (id *Identifier) UnmarshalJSON(data []byte) error {
 	*id = Identifier{}
-	return id.read(bytes.Clone(data), top, false)
+	id.read(bytes.Clone(data), top, false)
+	return nil
 }
 
 // read reads an identifier, which shares the memory of data from then on.
-func (id *Identifier) read(data []byte, in place, legacy bool) error {
-	members, err := object(data)
-	if err != nil {
-		return err
+func (id *Identifier) read(data []byte, in place, legacy bool) {
+	members := object(data)
+	if members == nil {
+		*id = Identifier{Raw: data, err: errInvalid.With("it is no JSON object")}
+		return
 	}
 	if legacy {
 		modernize(members)
@@ -310,9 +318,7 @@ func (id *Identifier) read(data []byte, in place, legacy bool) error {
 		id.Parts = make(map[string]Identifier, len(members))
 		for name, raw := range members {
 			var p Identifier
-			if err := p.read(raw, part, legacy); err != nil {
-				id.err = err
-			}
+			p.read(raw, part, legacy)
 			id.Parts[name] = p
 		}
 		clear(members)
@@ -322,9 +328,7 @@ func (id *Identifier) read(data []byte, in place, legacy bool) error {
 		_ = strictjson.Unmarshal(members["identifiers"], &raws, strictjson.Limits{})
 		id.Aliases = make([]Identifier, len(raws))
 		for i, raw := range raws {
-			if err := id.Aliases[i].read(raw, alias, legacy); err != nil {
-				id.err = err
-			}
+			id.Aliases[i].read(raw, alias, legacy)
 		}
 		delete(members, "identifiers")
 	case id.Format == IPAddresses:
@@ -340,24 +344,21 @@ func (id *Identifier) read(data []byte, in place, legacy bool) error {
 	}
 	if !known(id.Format) {
 		id.Raw = data
-	} else if id.err == nil && len(members) > 0 { // RFC 9493, Section 3
+	} else if len(members) > 0 { // RFC 9493, Section 3
 		id.err = errInvalid.With("a member that its format does not have")
 	}
 	// Which formats are agreed on is only known to who calls Check.
 	if err := id.check(in, func(string) bool { return true }); err != nil {
 		*id = Identifier{Format: id.Format, Raw: data, err: err}
 	}
-	return nil
 }
 
-// object reads the members of an object.
-func object(data []byte) (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	err := strictjson.Unmarshal(data, &members, strictjson.Limits{})
-	if err != nil || members == nil {
-		return nil, errInvalid.With("it is no JSON object")
+// object reads the members of an object. What is none is nil.
+func object(data []byte) (members map[string]json.RawMessage) {
+	if strictjson.Unmarshal(data, &members, strictjson.Limits{}) != nil {
+		return nil
 	}
-	return members, nil
+	return members
 }
 
 // text reads a member that is a string. What is none is empty, which no format accepts.

@@ -188,6 +188,33 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Every field that a format does not have is refused beside those that it has.
+func TestCheckFields(t *testing.T) {
+	one := Identifier{Format: Opaque, ID: "1"}
+	for i, set := range []func(*Identifier){
+		func(id *Identifier) { id.URI = "x" }, func(id *Identifier) { id.Issuer = "x" }, func(id *Identifier) { id.Subject = "x" },
+		func(id *Identifier) { id.ID = "x" }, func(id *Identifier) { id.PhoneNumber = "x" }, func(id *Identifier) { id.URL = "x" },
+		func(id *Identifier) { id.Aliases = []Identifier{one} }, func(id *Identifier) { id.Addresses = []netip.Addr{netip.IPv6Loopback()} },
+		func(id *Identifier) { id.Parts = map[string]Identifier{"user": one} }, func(id *Identifier) { id.Raw = json.RawMessage(`{}`) },
+	} {
+		id := Identifier{Format: Email, Email: "a@example.com"}
+		set(&id)
+		if err := id.Check(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	for i, id := range []Identifier{
+		{Format: Opaque, ID: "1", Email: "a@example.com"},
+		{Format: Aliases, Aliases: []Identifier{one}, ID: "1"},
+		{Format: Complex, Parts: map[string]Identifier{"user": one}, ID: "1"},
+		{Format: IPAddresses, Addresses: []netip.Addr{netip.IPv6Loopback()}, ID: "1"},
+	} {
+		if err := id.Check(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
 // A claim of the type takes what is refused, so that all that is wrong with a token can be said at once.
 func TestClaim(t *testing.T) {
 	var claims struct {
@@ -385,8 +412,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var id Identifier
-		if id.UnmarshalJSON(b) != nil {
-			return
+		if err := id.UnmarshalJSON(b); err != nil {
+			t.Fatal(err)
 		}
 		modern, err := id.Legacy(id.Format)
 		for _, id := range []*Identifier{&id, &modern} {

@@ -212,7 +212,7 @@ func (s *ruleset) refuse(c *jwt.Registered, o *Claims, plain bool) (r profile.Re
 		}
 	}
 	if _, number := cut(o.TransactionID); number {
-		r.Refuse("claim.type", "txn", "", "a string", "RFC 8417, Section 2.2")
+		r.Refuse("json.type", "txn", "", "a string", "RFC 8417, Section 2.2")
 	}
 	if plain && o.foreign != (foreign{}) {
 		r.RefuseForeign(o.foreign)
