@@ -75,6 +75,9 @@ func (g *Guard) challenges(r *http.Request, need Need, e *oauth.Error) (out []oa
 
 // publish makes the document of RFC 9728.
 func (g *Guard) publish(m oauth.ResourceMetadata) (err error) {
+	if g.metadata, err = oauth.ResourceMetadataURL(g.policy.Resource); err != nil {
+		return incomplete("Resource: " + err.Error())
+	}
 	m.Resource = g.policy.Resource
 	if m.BearerMethodsSupported == nil {
 		m.BearerMethodsSupported = []string{"header"} // RFC 6750, Section 2.1
@@ -87,10 +90,9 @@ func (g *Guard) publish(m oauth.ResourceMetadata) (err error) {
 		return incomplete("Metadata: " + err.Error())
 	}
 	if g.document, err = json.Marshal(m); err != nil {
-		return err
+		return incomplete("Metadata: " + err.Error())
 	}
-	g.metadata, err = oauth.ResourceMetadataURL(g.policy.Resource)
-	return err
+	return nil
 }
 
 // Metadata serves the metadata of the API (RFC 9728, Section 3.1) at its well-known path, which [Guard.MetadataPath]

@@ -287,7 +287,7 @@ func (g *Guard) allows(r *http.Request, need Need, t *Token) error {
 	if len(need.ACRValues) > 0 && !slices.Contains(need.ACRValues, t.ACR) {
 		return stepUp("another way of logging in is asked for")
 	}
-	if need.MaxAge > 0 && (t.AuthTime.IsZero() || g.policy.Clock().Sub(t.AuthTime) > need.MaxAge) {
+	if need.MaxAge > 0 && g.policy.Clock().Sub(t.AuthTime) > need.MaxAge { // the zero time is long ago
 		return stepUp("the login is too long ago")
 	}
 	return nil

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -136,6 +137,7 @@ func TestBearer(t *testing.T) {
 		"only padding":       {get("Bearer =="), Need{}, 400, []string{"Bearer invalid_request"}, ""},
 		"two headers":        {get("Bearer "+raw, "Bearer "+raw), Need{}, 400, []string{"Bearer invalid_request"}, "several"},
 		"in the URL":         {httptest.NewRequest("GET", "/?access_token="+raw, nil), Need{}, 400, []string{"Bearer invalid_request"}, "URL"},
+		"in both places":     {func() *http.Request { r := get("Bearer " + raw); r.URL.RawQuery = "access_token=" + raw; return r }(), Need{}, 400, []string{"Bearer invalid_request"}, "several"},
 		"later in the URL":   {httptest.NewRequest("GET", "/?a=b&access_token="+raw, nil), Need{}, 400, []string{"Bearer invalid_request"}, "URL"},
 		"another parameter":  {httptest.NewRequest("GET", "/?no_access_token=x", nil), Need{}, 401, []string{"Bearer"}, ""},
 		"no JWT":             {get("Bearer " + opaque), Need{}, 401, []string{"Bearer invalid_token"}, "token.malformed"},
@@ -296,19 +298,22 @@ func TestNonce(t *testing.T) {
 	resp = serve(g, Need{}, request(t, key, raw, func(_ *jwt.Registered, c *dpop.Claims) { c.Nonce = "made up" }))
 	want(t, resp, 401, "DPoP use_dpop_nonce", "Bearer")
 
-	p.DPoP = proofs(broken{})
-	g = must(New(p))
-	want(t, serve(g, Need{}, request(t, key, raw, nil)), 503)
-	want(t, serve(g, Need{}, request(t, key, raw, func(_ *jwt.Registered, c *dpop.Claims) { c.Nonce = "n" })), 503)
+	for _, b := range []broken{{new: errBroken}, {accepts: errBroken}} {
+		p.DPoP = proofs(b)
+		g = must(New(p))
+		want(t, serve(g, Need{}, request(t, key, raw, func(_ *jwt.Registered, c *dpop.Claims) { c.Nonce = "n" })), 503)
+	}
+	p.DPoP = proofs(broken{new: errBroken})
+	want(t, serve(must(New(p)), Need{}, request(t, key, raw, nil)), 503)
 }
 
 // broken are nonces that cannot be had.
-type broken struct{}
+type broken struct{ new, accepts error }
 
 var errBroken = errors.New("no nonces")
 
-func (broken) New(context.Context) (string, error)           { return "", errBroken }
-func (broken) Accepts(context.Context, string) (bool, error) { return false, errBroken }
+func (b broken) New(context.Context) (string, error)           { return "n", b.new }
+func (b broken) Accepts(context.Context, string) (bool, error) { return true, b.accepts }
 
 func TestCertificate(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
@@ -329,6 +334,8 @@ func TestCertificate(t *testing.T) {
 	want(t, serve(g, Need{}, r), 200)
 	p.RequireBound = true
 	want(t, serve(must(New(p)), Need{}, r), 200)
+	p.ClientCertificate = func(*http.Request) (*x509.Certificate, error) { return cert, errors.New("not this one") }
+	want(t, serve(must(New(p)), Need{}, r), 401, "Bearer invalid_token")
 	r.Header.Set("Authorization", "DPoP "+raw)
 	want(t, serve(g, Need{}, r), 401, "Bearer invalid_token")
 	r.Header.Set("Authorization", "Bearer "+other)
@@ -370,7 +377,8 @@ func TestCertificate(t *testing.T) {
 		"two PEMs":          {"10.1.2.3:4", []string{url.PathEscape(text + text)}, false},
 		"another PEM":       {"10.1.2.3:4", []string{url.PathEscape(strings.ReplaceAll(text, "CERTIFICATE", "PUBLIC KEY"))}, false},
 		"no certificate":    {"10.1.2.3:4", []string{":AAAA:"}, false},
-		"a large one":       {"10.1.2.3:4", []string{bytes + strings.Repeat(" ", maxCertificate)}, false},
+		"a large one":       {"10.1.2.3:4", []string{url.PathEscape(text) + strings.Repeat("%0A", maxCertificate/3)}, false},
+		"junk at the end":   {"10.1.2.3:4", []string{strings.TrimSuffix(bytes, ":") + "!:"}, false},
 		"nothing in it":     {"10.1.2.3:4", []string{""}, false},
 		"something between": {"10.1.2.3:4", []string{bytes + "x"}, false},
 	} {
@@ -446,6 +454,7 @@ func TestDenylist(t *testing.T) {
 		"before never":     d.DenyBefore(issuer, "alice", time.Time{}, at(1)),
 		"no room":          errors.Join(d.DenyToken(issuer, "1", at(2)), d.DenyToken(issuer, "2", at(1))),
 		"no room later":    d.DenyToken(issuer, "2", at(1)),
+		"no room for all":  d.DenyBefore(issuer, "", at(1), at(1)),
 	} {
 		if err == nil || strings.HasPrefix(name, "no room") != errors.Is(err, ErrFull) {
 			t.Errorf("%s: %v", name, err)
@@ -510,13 +519,20 @@ func TestIncomplete(t *testing.T) {
 		change func(*Policy)
 		word   string
 	}{
-		"no resource":        {func(p *Policy) { p.Resource = "" }, "Resource"},
-		"no URL":             {func(p *Policy) { p.Resource = "api" }, "Resource"},
-		"another scheme":     {func(p *Policy) { p.Resource = "ftp://api.example" }, "Resource"},
-		"a fragment":         {func(p *Policy) { p.Resource = "https://api.example/#a" }, "Resource"},
-		"a user":             {func(p *Policy) { p.Resource = "https://a@api.example/" }, "Resource"},
-		"nothing verifies":   {func(p *Policy) { p.JWT = nil }, "JWT"},
-		"PublicURL, query":   {func(p *Policy) { p.PublicURL = "https://api.example/?a" }, "PublicURL"},
+		"no resource":      {func(p *Policy) { p.Resource = "" }, "Resource"},
+		"no URL":           {func(p *Policy) { p.Resource = "api" }, "Resource"},
+		"another scheme":   {func(p *Policy) { p.Resource = "ftp://api.example" }, "Resource"},
+		"a fragment":       {func(p *Policy) { p.Resource = "https://api.example/#a" }, "Resource"},
+		"a user":           {func(p *Policy) { p.Resource = "https://a@api.example/" }, "Resource"},
+		"nothing verifies": {func(p *Policy) { p.JWT = nil }, "JWT"},
+		"PublicURL, query": {func(p *Policy) { p.PublicURL = "https://api.example/?a" }, "PublicURL"},
+		"no host":          {func(p *Policy) { p.Resource = "https:///v1" }, "Resource"},
+		"no URL either":    {func(p *Policy) { p.Resource = "https://api.example:x" }, "Resource"},
+		"PublicURL, part":  {func(p *Policy) { p.PublicURL = "https://api.example/#a" }, "PublicURL"},
+		"a member twice": {func(p *Policy) {
+			p.Metadata = &oauth.ResourceMetadata{Extra: map[string]json.RawMessage{"x": json.RawMessage("{")}}
+		}, "Metadata"},
+		"no metadata URL":    {func(p *Policy) { p.Resource, p.Metadata = "http://api.example", &oauth.ResourceMetadata{} }, "Resource"},
 		"PublicURL, no host": {func(p *Policy) { p.PublicURL = "/v1" }, "PublicURL"},
 		"PublicURL, user":    {func(p *Policy) { p.PublicURL = "https://a@api.example" }, "PublicURL"},
 		"no URL at all":      {func(p *Policy) { p.PublicURL = "https://api.example:x" }, "PublicURL"},

@@ -18,6 +18,7 @@ import (
 	"github.com/jotsuite/jot/internal/profiletest"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/introspection"
 )
@@ -213,6 +214,12 @@ func TestServerFails(t *testing.T) {
 			w.WriteHeader(401)
 			_, _ = io.WriteString(w, `{"error":"invalid_client","error_description":"secret of the server"}`)
 		},
+		"status and an answer": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(203)
+			_, _ = io.WriteString(w, `{"active":true,"aud":"https://api.example"}`)
+		},
+		"see other": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusSeeOther) },
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		},
@@ -227,7 +234,8 @@ func TestServerFails(t *testing.T) {
 		"hangs": func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() },
 		"breaks off": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
-			_, _ = io.WriteString(w, `{`)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"active":true,"aud":"https://api.example"}`)
 		},
 	} {
 		e.say(answer)
@@ -243,6 +251,15 @@ func TestServerFails(t *testing.T) {
 	}
 	if elsewhere.asked.Load() > 0 {
 		t.Error("the token went elsewhere")
+	}
+	// Who runs the API is told what the server has said.
+	e.say(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(401)
+		_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+	})
+	_, err := e.guard(e.options()).Verify(get("Bearer good"), Need{})
+	if !errors.Is(errors.Unwrap(err), &oauth.Error{Code: oauth.InvalidClient}) {
+		t.Error(errors.Unwrap(err))
 	}
 	e.Close()
 	want(t, serve(e.guard(e.options()), Need{}, get("Bearer good")), 503)
@@ -352,6 +369,7 @@ func TestIntrospectorIncomplete(t *testing.T) {
 	}{
 		"no endpoint":       {func(o *IntrospectionOptions) { o.Endpoint = "" }, "Endpoint"},
 		"no URL":            {func(o *IntrospectionOptions) { o.Endpoint = "https://a:b" }, "Endpoint"},
+		"no host":           {func(o *IntrospectionOptions) { o.Endpoint = "https:///introspect" }, "Endpoint"},
 		"another scheme":    {func(o *IntrospectionOptions) { o.Endpoint = "file:///introspect" }, "Endpoint"},
 		"no issuer":         {func(o *IntrospectionOptions) { o.Issuer = "" }, "Issuer"},
 		"no audience":       {func(o *IntrospectionOptions) { o.Audiences = nil }, "Audiences"},
