@@ -27,6 +27,7 @@ type cli struct {
 	Decrypt    decryptCmd    `cmd:"" help:"Decrypt a token, and write what was inside as it is."`
 	Key        keyCmd        `cmd:"" help:"Make, convert and look at keys."`
 	JWKS       jwksCmd       `cmd:"" name:"jwks" help:"Fetch, merge, serve and rotate sets of public keys."`
+	DPoP       dpopCmd       `cmd:"" name:"dpop" help:"Make proofs that the sender of a request has the key of its access token."`
 	Explain    explainCmd    `cmd:"" help:"Say what a claim, a header, an algorithm, an error or an exit code means."`
 	Completion completionCmd `cmd:"" help:"Print the completions for a shell."`
 	Man        manCmd        `cmd:"" help:"Print the manual page."`
