@@ -377,7 +377,6 @@ func exported(t *testing.T, p *listed) api {
 var sizes = map[string]string{
 	"jose/jwa": "one name for each algorithm of the registry",
 	"oauth":    "one name for each registered error code",
-	"jose/jwt": "half of them are the refusals, for errors.Is",
 	"jose/jwt": "one sentinel for each family of refusals",
 	"jose/jwk": "keys for encryption stand in the same sets as those for signatures, and share their checks",
 }
