@@ -90,8 +90,8 @@ func (a *Actor) read(data []byte) (prior []byte, err error) {
 	return prior, nil
 }
 
-// MarshalJSON writes a chain. It refuses what Check refuses, and claims in Other that have fields of their own or that say nothing
-// of who the actor is (RFC 8693, Section 4.1): exp, nbf, aud and others.
+// MarshalJSON writes a chain. It refuses what Check refuses, and leaves out of Other what has a field of its own or says
+// nothing of who the actor is (RFC 8693, Section 4.1): exp, nbf, aud and others.
 func (a *Actor) MarshalJSON() ([]byte, error) {
 	if err := a.Check(); err != nil {
 		return nil, err

@@ -54,7 +54,9 @@ func Example() {
 	types := map[exchange.TokenType]exchange.Verify{exchange.AccessToken: exchange.From(access.Verify)}
 	v := must(exchange.NewVerifier(exchange.Policy{
 		Issuer: server, Subject: types, Actor: types,
-		Permit: func(_ context.Context, x *exchange.Exchange) (bool, error) { return x.Actor != nil && x.Actor.Subject == x.ClientID, nil },
+		Permit: func(_ context.Context, x *exchange.Exchange) (bool, error) {
+			return x.Actor != nil && x.Actor.Subject == x.ClientID, nil
+		},
 	}))
 	req := must(exchange.ParseRequest(form))
 	x := must(v.Verify(ctx, req, exchange.Expect{ClientID: "front"}))

@@ -64,7 +64,9 @@ type Token struct {
 
 	Act    *Actor                     // who acts for the subject already
 	MayAct map[string]json.RawMessage // who may (RFC 8693, Section 4.4); see [Token.Permits]
-	Claims map[string]json.RawMessage // all claims, where it has such
+	// Claims are all claims, where it has such. One that has cnf is good only for who proves to have that key, in an
+	// exchange as at an API: that is for the caller to see to, or the new token would not be bound.
+	Claims map[string]json.RawMessage
 }
 
 // Verify verifies a token of one type. It refuses one with a *jwt.RejectError or an *oauth.Error; any other error says
