@@ -28,6 +28,7 @@ import (
 	"github.com/jotsuite/jot/profile/jar"
 	"github.com/jotsuite/jot/profile/jarm"
 	"github.com/jotsuite/jot/profile/logout"
+	"github.com/jotsuite/jot/profile/secevent"
 	"github.com/jotsuite/jot/profile/userinfo"
 )
 
@@ -99,7 +100,8 @@ var samples = []sample{
 	{"authorization-grant, plain", "JWT", base},
 	{"logout-token", "logout+jwt", base.With("events", object{events: object{}})},
 	{"logout-token, plain", "", base.With("events", object{events: object{}})},
-	{"security-event", "secevent+jwt", base.With("exp", nil, "events", object{"https://e.example": object{}})},
+	{"security-event", "secevent+jwt", base.With("exp", nil, "sub", nil, "sub_id", object{"format": "opaque", "id": "alice"}, "events", object{"https://e.example": object{}})},
+	{"security-event, plain", "", base.With("exp", nil, "sub", nil, "sub_id", object{"format": "opaque", "id": "alice"}, "events", object{"https://e.example": object{}})},
 	{"entity-statement", "entity-statement+jwt", base.With("jwks", object{"keys": []any{}})},
 	{"trust-mark", "trust-mark+jwt", base.With("trust_mark_type", "https://t.example")},
 	{"sd-jwt", "", base.With("_sd_alg", "sha-256", "_sd", []string{"x"})},
@@ -222,6 +224,16 @@ func columns(t *testing.T) []column {
 			_, err := v.Verify(ctx, raw)
 			return err
 		}},
+		{"security-event", []string{"security-event"}, func(raw string) error {
+			v := made(secevent.NewVerifier(keys, secevent.Policy{Issuers: []string{party}, Audiences: []string{here}, JWT: j}))
+			_, err := v.Verify(ctx, raw)
+			return err
+		}},
+		{"security-event, untyped", []string{"security-event", "security-event, plain"}, func(raw string) error {
+			p := secevent.Policy{Issuers: []string{party}, Audiences: []string{here}, AnyProfile: true, LegacyUntyped: true, LegacyDrafts: true, JWT: j}
+			_, err := made(secevent.NewVerifier(keys, p)).Verify(ctx, raw)
+			return err
+		}},
 		{"atlassian", []string{"atlassian"}, func(raw string) error {
 			p := atlassian.Policy{ClientKey: party, JWT: j}
 			p.JWT.Algorithms = []jwa.Algorithm{jwa.ES256} // the key of all; products have a secret
@@ -297,6 +309,7 @@ func TestMatrix(t *testing.T) {
 // TestTypes gives each verifier its own token with the typ of every other kind.
 func TestTypes(t *testing.T) {
 	own := map[string]string{
+		"security-event": secevent.Type, "security-event, untyped": secevent.Type,
 		"dpop-proof": dpop.Type, "request-object": jar.Type, "request-object, untyped": jar.Type,
 		"authorization-grant": grant.Type, "introspection": introspection.Type, "logout-token": logout.Type, "logout-token, untyped": logout.Type,
 		"access-token": "at+jwt", "access-token, lenient": "at+jwt", "client-assertion": "client-authentication+jwt",
