@@ -56,7 +56,8 @@ func ExampleCheckVerifier() {
 	fmt.Println(oauth.ValidateChallenge(challenge, oauth.S256))
 	fmt.Println(oauth.CheckVerifier(challenge, oauth.S256, verifier))
 	fmt.Println(oauth.ValidateChallenge(verifier, oauth.Plain))
-	fmt.Println(oauth.ValidateChallenge(verifier, oauth.Plain, oauth.AllowPlain))
+	old := []oauth.PKCEOption{oauth.AllowPlain} // for clients that cannot hash
+	fmt.Println(oauth.ValidateChallenge(verifier, oauth.Plain, old...))
 	// Output:
 	// <nil>
 	// <nil>
