@@ -96,7 +96,8 @@ type ChallengeResponse struct {
 }
 
 // ServeHTTP is the challenge endpoint (Section 6.1), which the metadata of the server names as challenge_endpoint: a POST is answered with a
-// [ChallengeResponse]. Without Policy.Challenges it is not found.
+// [ChallengeResponse]. Without Policy.Challenges it is not found. Where the server has DPoP nonces too, the caller sets their header before, as
+// draft -11 asks for.
 func (v *Verifier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case v.challenges == nil:
