@@ -131,7 +131,7 @@ func ExampleErrorOf() {
 	policy := secevent.Policy{Issuers: []string{"https://idp.example"}, Audiences: []string{"https://sp.example"}}
 	// A profile of RFC 8417 that is not of the Shared Signals Framework.
 	raw := must(secevent.SignAnyProfile(ctx, key, jwt.Registered{
-		Issuer: "https://idp.example", Subject: "https://scim.example/Users/44f6", Audience: jwt.Audience{"https://sp.example"},
+		Issuer: "https://idp.example", Subject: "https://scim.example/44f6", Audience: jwt.Audience{"https://sp.example"},
 		IssuedAt: time.Now(), ID: rand.Text(),
 	}, secevent.Claims{Events: map[string]json.RawMessage{"urn:ietf:params:scim:event:passwordReset": json.RawMessage(`{"id":"44f6"}`)}}))
 
@@ -151,7 +151,7 @@ func ExampleErrorOf() {
 	// Output:
 	// invalid_request: sub.forbidden claim.missing true
 	// invalid_key: key.none true
-	// https://scim.example/Users/44f6
+	// https://scim.example/44f6
 	// invalid_issuer invalid_audience authentication_failed access_denied
 	// true t
 }
