@@ -223,7 +223,7 @@ func rules(c *jwt.Registered, o *Claims) (r profile.Refusals) {
 	switch {
 	case o.Scope == "":
 		r.RefuseMissing("scope", section71)
-	case !slices.Contains(strings.Split(o.Scope, " "), "openid"):
+	case !hasOpenID(o.Scope):
 		r.Refuse("scope.no_openid", "scope", o.Scope, "openid among others", section71)
 	}
 	if t := o.ClientNotificationToken; len(t) > maxToken || t != "" && !isBearer(t) {
@@ -251,6 +251,16 @@ func count(values ...string) (n int) {
 		}
 	}
 	return n
+}
+
+// hasOpenID reports whether a scope has openid among its values.
+func hasOpenID(scope string) bool {
+	for s := range strings.SplitSeq(scope, " ") {
+		if s == "openid" {
+			return true
+		}
+	}
+	return false
 }
 
 // isBearer reports whether token has the syntax of b64token (RFC 6750, Section 2.1).
