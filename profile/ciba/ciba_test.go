@@ -546,7 +546,7 @@ func TestAllocations(t *testing.T) {
 	p.Replay = forgets{}
 	v := verifier(t, p)
 	raw := good.Sign(t, profiletest.Key(t), "")
-	profiletest.Ceiling(t, 20, func() { _, _ = v.Verify(ctx, raw, poll) })
+	profiletest.Ceiling(t, 14, func() { _, _ = v.Verify(ctx, raw, poll) })
 }
 
 // BenchmarkVerify shows what the profile costs over the plain verifier of the same claims.
