@@ -860,11 +860,7 @@ func FuzzChallenges(f *testing.F) {
 }
 
 func FuzzMetadata(f *testing.F) {
-	data, err := os.ReadFile("testdata/authlete.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(data)
+	f.Add([]byte(`{"issuer":"https://as.example","mtls_endpoint_aliases":{"a":"b"},"request_authentication_methods_supported":{"a":["b"]}}`))
 	f.Add([]byte(`{"issuer":"a","x":null,"claims_parameter_supported":false,"ui_locales_supported":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m oauth.ServerMetadata
