@@ -275,6 +275,7 @@ func TestCanonical(t *testing.T) {
 		"a method of many words":  {"GET /", "/", "", ""},
 		"a method without end":    {strings.Repeat("A", 33), "/", "", ""},
 		"a method that is no GET": {"GET&", "/", "", ""},
+		"a method with a line":    {"GET_", "/", "", ""},
 		"not below the base":      {"GET", "/other", "", "/jira"},
 		"only beginning as it":    {"GET", "/jiraffe", "", "/jira"},
 		"a path that is none":     {"OPTIONS", "*", "", ""},

@@ -45,7 +45,7 @@ func FromRequest(r *http.Request, base string) (raw string, x Expect, err error)
 	if len(found) != 1 || found[0] == "" {
 		return "", Expect{}, errRequest.With("it has no token, or several")
 	}
-	c, err := canonical(r.Method, r.URL, base, parameter)
+	c, err := canonical(r.Method, r.URL, base, pairs, parameter)
 	if err != nil {
 		return "", Expect{}, err
 	}
@@ -78,11 +78,15 @@ func isHash(s string) bool {
 // product's baseUrl, such as /jira, for one to the product. A path that is not below it is refused. Scheme, host
 // and fragment of the URL do not count.
 func Canonical(method string, u *url.URL, base string) (string, error) {
-	return canonical(method, u, base, "jwt")
+	pairs, err := parameters(u.RawQuery)
+	if err != nil {
+		return "", err
+	}
+	return canonical(method, u, base, pairs, "jwt")
 }
 
-// canonical is Canonical without the parameter of a name, in which the token is.
-func canonical(method string, u *url.URL, base, without string) (string, error) {
+// canonical is Canonical of a query that was read, without the parameter of a name, in which the token is.
+func canonical(method string, u *url.URL, base string, pairs []pair, without string) (string, error) {
 	m := strings.ToUpper(method)
 	if m == "" || len(m) > 32 || strings.ContainsFunc(m, func(r rune) bool { return r < 'A' || r > 'Z' }) {
 		return "", errRequest.With("the method is none")
@@ -94,11 +98,7 @@ func canonical(method string, u *url.URL, base, without string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	pairs, err := parameters(u.RawQuery)
-	if err != nil {
-		return "", err
-	}
-	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return p.name == "jwt" || p.name == without })
+	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return p.name == without })
 	for i := range pairs {
 		pairs[i] = pair{escape(pairs[i].name), escape(pairs[i].value)}
 	}

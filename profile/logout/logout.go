@@ -180,7 +180,7 @@ func rules(c *jwt.Registered, o *Claims, alg jwa.Algorithm) (r profile.Refusals)
 		r.Refuse("events.mismatch", "events", "", "the member "+event+", an object", spec)
 	}
 	// Section 2.6, rule 7.
-	if o.Nonce {
+	if bool(o.Nonce) {
 		r.Refuse("nonce.forbidden", "nonce", "", "no such claim, so that it does not pass for an ID token", spec)
 	}
 	return r

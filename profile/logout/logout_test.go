@@ -288,6 +288,8 @@ func TestHandler(t *testing.T) {
 		"JSON":                        {contentType: "application/json", body: `{}`, status: 400, answer: `"error_description":"the body is no form"`},
 		"a form with files":           {contentType: "multipart/form-data; boundary=x", body: form("logout_token", raw), status: 400, answer: `"error_description":"the body is no form"`},
 		"a type that is none":         {contentType: "/;", body: form("logout_token", raw), status: 400, answer: `"error_description":"the body is no form"`},
+		"a type that ends in nothing": {contentType: urlencoded + "; =", body: form("logout_token", raw), status: 400, answer: `"error_description":"the body is no form"`},
+		"a body that is half read":    {body: form("logout_token", raw) + "&x=%zz", status: 400, answer: `"error":"invalid_request"`},
 		"GET":                         {method: "GET", target: "/?" + form("logout_token", raw), status: 405, answer: `"error":"invalid_request"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,6 +92,7 @@ func TestRules(t *testing.T) {
 		"email_verified as a number": {change: []any{"email_verified", 1}, want: []string{"json.type"}},
 		"email_verified as yes":      {change: []any{"email_verified", "yes"}, want: []string{"json.type"}},
 		"updated_at as a word":       {change: []any{"updated_at", "yesterday"}, want: []string{"json.type"}},
+		"updated_at as true":         {change: []any{"updated_at", true}, want: []string{"json.type"}},
 		"another algorithm":          {policy: func(p *Policy) { p.JWT.Algorithms = []jwa.Algorithm{jwa.RS256} }, want: []string{"alg.not_allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
