@@ -847,3 +847,42 @@ func TestAliases(t *testing.T) {
 		t.Errorf("issuer = %s: the string was copied", v.Issuer)
 	}
 }
+
+// A member is taken for the field that is expected only if each byte of its name is that field's.
+func TestExpectedNames(t *testing.T) {
+	for n := 1; n <= 20; n++ {
+		name := "abcdefghijklmnopqrst"[:n]
+		fields := reflect.StructOf([]reflect.StructField{
+			{Name: "A", Type: reflect.TypeFor[string](), Tag: reflect.StructTag(`json:"` + name + `"`)},
+			{Name: "B", Type: reflect.TypeFor[string](), Tag: `json:"b2"`},
+		})
+		read := func(doc string) []any {
+			v := reflect.New(fields)
+			if err := strictjson.Unmarshal([]byte(doc), v.Interface(), strictjson.Limits{}); err != nil {
+				t.Fatalf("%s: %v", doc, err)
+			}
+			return []any{v.Elem().Field(0).Interface(), v.Elem().Field(1).Interface()}
+		}
+		for _, doc := range []string{`{"` + name + `":"1","b2":"2"}`, `{"b2":"2","` + name + `":"1"}`, `{"` + name + `":"1" , "b2":"2"}`} {
+			if got := read(doc); got[0] != "1" || got[1] != "2" {
+				t.Errorf("%s is read as %q", doc, got)
+			}
+		}
+		for i := range n {
+			other := name[:i] + "." + name[i+1:]
+			if got := read(`{"` + other + `":"1","b2":"2"}`); got[0] != "" || got[1] != "2" {
+				t.Errorf("%s is taken for %s", other, name)
+			}
+		}
+		for _, other := range []string{name + ".", "." + name, name[1:] + ".."} {
+			if got := read(`{"` + other + `":"1","b2":"2"}`); got[0] != "" || got[1] != "2" {
+				t.Errorf("%s is taken for %s", other, name)
+			}
+		}
+		for _, doc := range []string{`{"` + name + `" :"1"}`, `{"` + name + `": "1"}`, `{ "` + name + `":"1"}`} {
+			if got := read(doc); got[0] != "1" {
+				t.Errorf("%s is read as %q", doc, got)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package strictjson
 import (
 	"encoding"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"math/bits"
@@ -160,11 +161,32 @@ func appendStruct(b []byte, o *object, base ptr, depth int) ([]byte, error) {
 			}
 		}
 		q = add(q, f.offset)
-		if f.omit != omitNever && f.omitted(q) {
-			continue
+		// The usual kinds of fields, without the calls that all take.
+		switch f.omit {
+		case omitNever:
+		case omitEmptyString:
+			if *at[string](q) == "" {
+				continue
+			}
+		case omitTime:
+			if at[time.Time](q).IsZero() {
+				continue
+			}
+		default:
+			if f.omitted(q) {
+				continue
+			}
 		}
 		b = append(b, f.label...)
-		if b, err = appendValue(b, f.plan, q, depth-1); err != nil {
+		switch f.kind {
+		case kindString:
+			b, err = appendString(b, *at[string](q))
+		case kindUnix:
+			b, err = appendDate(b, *at[time.Time](q))
+		default:
+			b, err = appendValue(b, f.plan, q, depth-1)
+		}
+		if err != nil {
 			return b, err
 		}
 	}
@@ -200,14 +222,10 @@ func (f *field) omitted(q ptr) bool {
 	switch f.omit {
 	case omitFalse:
 		return !*at[bool](q)
-	case omitEmptyString:
-		return *at[string](q) == ""
 	case omitEmptySlice:
 		return at[slice](q).len == 0
 	case omitNil:
 		return *at[ptr](q) == nil
-	case omitTime:
-		return at[time.Time](q).IsZero()
 	case omitEmptyMap:
 		return valueAt(f.plan.typ, q).Len() == 0
 	case omitMethod:
@@ -416,10 +434,39 @@ func appendMethod(b []byte, pl *plan, q ptr) ([]byte, error) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString writes s as a JSON string, or refuses it where it is not UTF-8.
+// appendString writes s as a JSON string, or refuses it where it is not UTF-8. What needs no
+// escape is copied while it is looked at.
 func appendString(b []byte, s string) ([]byte, error) {
-	b = append(b, '"')
 	d := alias.Bytes(s)
+	n := len(b) + 1
+	b = slices.Grow(b, len(d)+2)[:n+len(d)+1]
+	b[n-1] = '"'
+	out := b[n:]
+	if last := len(d) - 8; last >= 0 {
+		for i := 0; ; i = min(i+8, last) { // the last eight may have been copied in part before
+			w := load(d, i)
+			if special(w) != 0 {
+				return appendEscaped(b[:n], d)
+			}
+			binary.LittleEndian.PutUint64(out[i:i+8], w)
+			if i == last {
+				break
+			}
+		}
+	} else {
+		for i, c := range d {
+			if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+				return appendEscaped(b[:n], d)
+			}
+			out[i] = c
+		}
+	}
+	out[len(d)] = '"'
+	return b, nil
+}
+
+// appendEscaped writes the content of a string and the quote that ends it.
+func appendEscaped(b, d []byte) ([]byte, error) {
 	from, i := 0, 0
 	for i < len(d) {
 		if i+8 <= len(d) {
@@ -429,8 +476,6 @@ func appendString(b []byte, s string) ([]byte, error) {
 				continue
 			}
 			i += bits.TrailingZeros64(m) >> 3
-		} else if len(d) >= 8 && special(load(d, len(d)-8)) == 0 {
-			break // the rest is among these eight
 		}
 		c := d[i]
 		switch {

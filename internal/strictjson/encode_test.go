@@ -183,6 +183,25 @@ type (
 func (v valueZero) IsZero() bool    { return v == 7 }
 func (v *pointerZero) IsZero() bool { return *v == 7 }
 
+// Strings are copied and looked at eight bytes at a time, and again from what is not plain.
+func TestEncodeStringsOfAllLengths(t *testing.T) {
+	for n := range 27 {
+		plain := strings.Repeat("abcdefgh ~", 3)[:n]
+		same(t, plain)
+		for i := range n {
+			for _, c := range []string{`"`, `\`, "\n", "\x1f", "\x00", "é", "𝄞"} {
+				same(t, plain[:i]+c+plain[i+1:])
+			}
+			same(t, plain[:i]+"\x7f!#[]"+plain[i+1:])
+			for _, c := range []string{"\x80", "\xff", "\xc3"} {
+				if got, err := encode(plain[:i] + c + plain[i+1:]); !errors.Is(err, strictjson.ErrUTF8) {
+					t.Errorf("%d of %d: %s, %v, want json.utf8", i, n, got, err)
+				}
+			}
+		}
+	}
+}
+
 func TestEncodeDates(t *testing.T) {
 	type dates struct {
 		A time.Time  `json:"a,format:unix"`
@@ -196,6 +215,12 @@ func TestEncodeDates(t *testing.T) {
 		{time.Unix(1300819380, 0), "1300819380"},
 		{time.Unix(1300819380, 500_000_000), "1300819380.5"},
 		{time.Unix(1300819380, 120), "1300819380.00000012"},
+		{time.Unix(999_999_999, 0), "999999999"},
+		{time.Unix(1_000_000_000, 0), "1000000000"},
+		{time.Unix(1_000_000_001, 0), "1000000001"},
+		{time.Unix(9_876_543_210, 0), "9876543210"},
+		{time.Unix(9_999_999_999, 0), "9999999999"},
+		{time.Unix(10_000_000_000, 0), "10000000000"},
 		{time.Unix(0, 1), "0.000000001"},
 		{time.Unix(-1, 0), "-1"},
 		{time.Unix(-2, 750_000_000), "-1.25"},

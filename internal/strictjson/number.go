@@ -233,7 +233,15 @@ func appendDate(b []byte, t time.Time) ([]byte, error) {
 		return b, errNumber.With("a time beyond the NumericDates")
 	}
 	if nanos == 0 {
-		return strconv.AppendInt(b, sec, 10), nil
+		if sec < 1e9 || sec >= 1e10 {
+			return strconv.AppendInt(b, sec, 10), nil
+		}
+		// From 2001 to 2286 the digits are ten, so they are written where they belong.
+		b = append(b, "0000000000"...)
+		for i, u := len(b)-1, uint64(sec); u > 0; i, u = i-1, u/10 {
+			b[i] = byte('0' + u%10)
+		}
+		return b, nil
 	}
 	if sec < 0 { // −1.25 is two seconds before 0 and 0.75 after that
 		b = append(b, '-')
