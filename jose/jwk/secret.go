@@ -150,7 +150,7 @@ func (k *SecretKey) AppendSign(ctx context.Context, dst, message []byte) ([]byte
 	m := k.pool.Get().(*mac)
 	m.state.Reset()
 	m.state.Write(message)
-	dst = append(dst, m.state.Sum(m.sum[:0])...)
+	dst = m.state.Sum(dst)
 	k.pool.Put(m)
 	return dst, nil
 }

@@ -46,11 +46,6 @@ func Sign[C any](ctx context.Context, key jwk.Signer, h Header, r Registered, cl
 	if h.Type == "" {
 		h.Type = "JWT"
 	}
-	h, err = h.For(key)
-	if err != nil {
-		return "", err
-	}
-
 	s := p.pool.Get().(*scratch[C])
 	s.claims = signed[C]{r, claims}
 	token, err := s.sign(ctx, key, &h, p)
@@ -100,10 +95,14 @@ func planOf[C any]() (*plan[C], error) {
 
 type scratch[C any] struct {
 	claims    signed[C]
-	header    plainHeader
 	json      []byte
-	encoded   []byte // the header that is in header, or another one if that is empty
 	signature []byte
+
+	// The last header as it was asked for, and of which key; encoded is what became of it, or of another
+	// header if that is zero.
+	header  plainHeader
+	key     jwk.Signer
+	encoded []byte
 }
 
 // plainHeader is what most headers are.
@@ -117,7 +116,7 @@ type plainHeader struct {
 var plainEncoder = encoderOf[plainHeader]()
 
 func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *plan[C]) (string, error) {
-	if err := s.encodeHeader(h); err != nil {
+	if err := s.encodeHeader(key, h); err != nil {
 		return "", err
 	}
 	var err error
@@ -140,21 +139,23 @@ func (s *scratch[C]) sign(ctx context.Context, key jwk.Signer, h *Header, p *pla
 }
 
 // encodeHeader sets s.encoded to the first part of the token and the dot behind it. A
-// program signs with few headers, so the last one is often this one.
-func (s *scratch[C]) encodeHeader(h *Header) error {
-	var plain plainHeader // zero: not to be recognised
-	if h.JWK == nil && h.X5C == nil && h.X5T256 == "" && h.JKU == "" && h.X5U == "" && h.Critical == nil && h.Extra == nil {
-		plain = plainHeader{h.Algorithm, h.KeyID, h.Type, h.ContentType}
-		if plain == s.header {
-			return nil
-		}
+// program signs with few keys and headers, so the last ones are often these.
+func (s *scratch[C]) encodeHeader(key jwk.Signer, h *Header) error {
+	asked := plainHeader{h.Algorithm, h.KeyID, h.Type, h.ContentType}
+	plain := h.JWK == nil && h.X5C == nil && h.X5T256 == "" && h.JKU == "" && h.X5U == "" && h.Critical == nil && h.Extra == nil
+	if plain && key == s.key && asked == s.header {
+		return nil
 	}
-	s.header = plain // on an error, s is not used again
-	var err error
-	if plain == (plainHeader{}) {
-		s.json, err = h.MarshalJSON()
+	whole, err := h.For(key)
+	if err != nil {
+		return err
+	}
+	if plain {
+		s.header, s.key = asked, key
+		s.json, err = plainEncoder().Append(s.json[:0], &plainHeader{whole.Algorithm, whole.KeyID, whole.Type, whole.ContentType})
 	} else {
-		s.json, err = plainEncoder().Append(s.json[:0], &s.header)
+		s.header = plainHeader{}
+		s.json, err = whole.MarshalJSON()
 	}
 	if err == nil {
 		s.encoded = append(b64url.AppendEncode(s.encoded[:0], s.json), '.')

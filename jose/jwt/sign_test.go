@@ -120,6 +120,46 @@ func TestSignWholeHeader(t *testing.T) {
 	}
 }
 
+// The last header is remembered with its key: what comes after it is written anew, unless it is the same.
+func TestSignWithHeadersInTurn(t *testing.T) {
+	named, err := jwk.NewSecretKey(jwa.HS256, "k", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Registered{Expiry: clock()}
+	edKey := privateKey(t, jwa.EdDSA)
+	for i, step := range []struct {
+		key  jwk.Signer
+		h    Header
+		want string
+	}{
+		{secretKey(t), Header{}, `{"alg":"HS256","typ":"JWT"}`},
+		{named, Header{}, `{"alg":"HS256","kid":"k","typ":"JWT"}`},
+		{named, Header{}, `{"alg":"HS256","kid":"k","typ":"JWT"}`},
+		{edKey, Header{}, `{"alg":"EdDSA","kid":"` + edKey.KeyID() + `","typ":"JWT"}`},
+		{edKey, Header{Algorithm: "HS256"}, ""},
+		{edKey, Header{Algorithm: "Ed25519"}, `{"alg":"Ed25519","kid":"` + edKey.KeyID() + `","typ":"JWT"}`},
+		{named, Header{Type: "x"}, `{"alg":"HS256","kid":"k","typ":"x"}`},
+		{named, Header{Type: "x", KeyID: "other"}, ""},
+		{named, Header{Type: "x", ContentType: "y"}, `{"alg":"HS256","kid":"k","typ":"x","cty":"y"}`},
+		{named, Header{Type: "x", ContentType: "y", JKU: "z"}, `{"alg":"HS256","kid":"k","typ":"x","cty":"y","jku":"z"}`},
+		{named, Header{Type: "x", ContentType: "y"}, `{"alg":"HS256","kid":"k","typ":"x","cty":"y"}`},
+		{named, Header{Type: "x", ContentType: "y", JKU: "z"}, `{"alg":"HS256","kid":"k","typ":"x","cty":"y","jku":"z"}`},
+		{nil, Header{Type: "x", ContentType: "y"}, ""},
+		{named, Header{}, `{"alg":"HS256","kid":"k","typ":"JWT"}`},
+	} {
+		for range 2 {
+			raw, err := Sign(ctx, step.key, step.h, r, struct{}{})
+			switch {
+			case (err == nil) != (step.want != ""):
+				t.Errorf("step %d: %v", i, err)
+			case err == nil && decodePart(t, raw, 0) != step.want:
+				t.Errorf("step %d: %s, want %s", i, decodePart(t, raw, 0), step.want)
+			}
+		}
+	}
+}
+
 func TestSignRefuses(t *testing.T) {
 	key := secretKey(t)
 	exp := time.Unix(unix+60, 0)
