@@ -16,7 +16,7 @@ import (
 // token's header says is a claim of its sender: KeyID and Algorithm select among
 // the keys that the caller trusts already, and JWK, X5C, JKU and X5U are shown
 // and neither followed nor trusted, unless the caller's [jwk.Source] is one for
-// certificates.
+// certificates, or for proofs of possession, where the sender's own key is the point.
 type Header struct {
 	Algorithm   string   // alg; when signing, the key's if empty
 	KeyID       string   // kid; when signing, the key's if empty

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/jotsuite/jot/jose/jwt"
@@ -56,7 +57,7 @@ func Error(err error) *oauth.Error {
 // Challenge is the challenge of a resource server: with the algorithms that it accepts and, where err is the refusal of
 // a proof, with its [Error]; that of another key than the token's is invalid_token (RFC 9449, Section 7.1).
 func (v *Verifier) Challenge(err error) oauth.Challenge {
-	c := oauth.Challenge{Scheme: oauth.DPoP, Algs: v.algorithms, Error: Error(err)}
+	c := oauth.Challenge{Scheme: oauth.DPoP, Algs: slices.Clone(v.algorithms), Error: Error(err)}
 	if refused, ok := errors.AsType[*jwt.RejectError](err); ok && refused.Only("jkt.mismatch") {
 		c.Error = &oauth.Error{Code: oauth.InvalidToken, Description: "the token is bound to another key", Cause: err}
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jotsuite/jot/internal/profiletest"
@@ -23,7 +24,6 @@ type server struct {
 	got     []*http.Request
 	bodies  []string
 	closed  int // bodies of answers
-	sent    int // bodies of requests that were closed
 }
 
 func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -482,6 +482,30 @@ func TestTransportRedirects(t *testing.T) {
 	if _, err := (&Transport{Key: profiletest.Key(t), Base: base}).RoundTrip(third); err != nil || base.got[0].Header.Get(Header) != "" {
 		t.Error(err)
 	}
+}
+
+// One transport and one verifier serve many requests at once, and each is answered in two tries.
+func TestConcurrent(t *testing.T) {
+	var s *httptest.Server
+	s = api(t, func(r *http.Request) string { return s.URL + r.URL.EscapedPath() }, func(http.ResponseWriter, *http.Request) {})
+	client := &http.Client{Transport: &Transport{Key: profiletest.Key(t)}}
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for range 5 {
+				resp, err := client.Get(s.URL)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusOK {
+					t.Error(resp.Status, resp.Header)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // FuzzAnswer gives the transport answers that nobody has foreseen: it returns one of them, with its whole body, after at
