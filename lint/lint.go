@@ -1,181 +1,184 @@
-// Package lint says which kind of token this is. What it says rests on what the
-// token itself says, which nobody has verified: it is for tools, and decides
-// nothing.
+// Package lint says which kind of token this is, which rules of that kind it breaks, and what can be done about each. What it
+// says rests on what the token itself says, which nobody has verified: it is for tools, and decides nothing.
+//
+//	t, err := unverified.Parse(raw)
+//	report := lint.Lint(t, lint.Options{})
+//	for _, f := range report.Findings {
+//		fmt.Println(f.Severity, f.Rule, f.Place, f.Message, f.Remedy)
+//	}
+//
+// # How it judges
+//
+// The rules are those of the verifiers. The token is signed anew with a key that is made for it and thrown away, and is given to
+// the verifier of its kind with a policy that is made of the token itself: its iss is who is trusted, its aud who verifies, its own
+// nonce the one that was sent, and the time is one at which it was good. So the verifier refuses nothing but what the token
+// breaks by itself. That happens once under the strict policy, and once more with those of the kind's named options (Legacy…, Lenient…)
+// that accept more of it. What both refuse is an error, what an option accepts is a warning whose remedy names that option.
+//
+// What no verifier looks at is added: keys that should not be there, secrets that everyone knows, header members that lead
+// nowhere, times that have passed. Such rules have names that begin with lint. unless a verifier has the same rule.
+//
+// Nothing here says that a token is genuine. Its signature is checked where the key is in the token itself, as in a
+// DPoP proof, and that proves no more than that the two belong together.
 package lint
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
+	"time"
 
-	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/jose/unverified"
 )
 
-// Kind names a kind of token, such as id-token.
-type Kind string
+// Options say how to look at a token. The zero Options are good for most.
+type Options struct {
+	// Kind is the kind to hold the token to. Empty is that of [Recognize].
+	Kind Kind
+	// Now is the time to say by that a token has expired; zero is the clock's.
+	Now time.Time
+	// Before and After are the text around the token where it was found, for what is stuck to its end. A few bytes of each are enough.
+	Before, After string
+}
 
-// Kinds returns the names of all kinds, the plain jwt first.
-func Kinds() []Kind { return slices.Clone(kinds) }
+// Severity is how much a finding weighs.
+type Severity string
 
+// The severities.
 const (
-	jwt               Kind = "jwt"
-	idToken           Kind = "id-token"
-	accessToken       Kind = "access-token"
-	requestObject     Kind = "request-object"
-	clientAssertion   Kind = "client-assertion"
-	dpopProof         Kind = "dpop-proof"
-	attestation       Kind = "client-attestation"
-	attestationPoP    Kind = "client-attestation-pop"
-	cibaRequest       Kind = "ciba-request"
-	loginHint         Kind = "login-hint-token"
-	jarm              Kind = "jarm"
-	userinfo          Kind = "userinfo"
-	introspection     Kind = "introspection"
-	grant             Kind = "authorization-grant"
-	logoutToken       Kind = "logout-token"
-	securityEvent     Kind = "security-event"
-	entityStatement   Kind = "entity-statement"
-	trustMark         Kind = "trust-mark"
-	sdJWT             Kind = "sd-jwt"
-	sdJWTVC           Kind = "sd-jwt-vc"
-	keyBinding        Kind = "key-binding"
-	keyProof          Kind = "key-proof"
-	statusList        Kind = "status-list"
-	encrypted         Kind = "jwe"
-	cwt               Kind = "cwt"
-	backchannelLogout      = "http://schemas.openid.net/event/backchannel-logout"
+	Error   Severity = "error"   // no verifier of the kind accepts it
+	Warning Severity = "warning" // one with a named option does, or it is an attack on who is careless
+	Note    Severity = "note"    // breaks no rule, and is good to know
 )
 
-var kinds = []Kind{
-	jwt, idToken, accessToken, requestObject, clientAssertion, dpopProof, attestation, attestationPoP,
-	cibaRequest, loginHint, jarm, userinfo, introspection, grant, logoutToken, securityEvent,
-	entityStatement, trustMark, sdJWT, sdJWTVC, keyBinding, keyProof, statusList, encrypted, cwt,
+// Finding is one rule that a token breaks, or something to know about it.
+type Finding struct {
+	// Rule is the code of the refusal, such as aud.missing, or a name that begins with lint. They are stable.
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Place    string   `json:"place"` // such as header.typ, claims.exp, signature, token
+	Message  string   `json:"message"`
+	Spec     string   `json:"spec,omitempty"`   // the clause
+	Remedy   string   `json:"remedy,omitempty"` // what to do
 }
 
-// types are the values of typ that name a kind.
-var types = []struct {
-	typ  string
-	kind Kind
-}{
-	{"at+jwt", accessToken},                              // RFC 9068, Section 2.1
-	{"oauth-authz-req+jwt", requestObject},               // RFC 9101, Section 10.8
-	{"client-authentication+jwt", clientAssertion},       // draft-ietf-oauth-rfc7523bis
-	{"authorization-grant+jwt", grant},                   // draft-ietf-oauth-rfc7523bis
-	{"dpop+jwt", dpopProof},                              // RFC 9449, Section 4.2
-	{"oauth-client-attestation+jwt", attestation},        // draft-ietf-oauth-attestation-based-client-auth
-	{"oauth-client-attestation-pop+jwt", attestationPoP}, // the same
-	{"token-introspection+jwt", introspection},           // RFC 9701, Section 5
-	{"logout+jwt", logoutToken},                          // OpenID Connect Back-Channel Logout 1.0, Section 2.4
-	{"secevent+jwt", securityEvent},                      // RFC 8417, Section 2.3
-	{"entity-statement+jwt", entityStatement},            // OpenID Federation 1.0, Section 3
-	{"trust-mark+jwt", trustMark},                        // OpenID Federation 1.0, Section 7
-	{"kb+jwt", keyBinding},                               // RFC 9901, Section 4.3
-	{"dc+sd-jwt", sdJWTVC},                               // draft-ietf-oauth-sd-jwt-vc
-	{"vc+sd-jwt", sdJWTVC},                               // older drafts of it
-	{"openid4vci-proof+jwt", keyProof},                   // OpenID4VCI 1.0, Appendix F.1
-	{"statuslist+jwt", statusList},                       // draft-ietf-oauth-status-list
+// Verdict is what the verifier of the kind says of the token, signed anew with a key that it trusts and at a time at which it was good.
+type Verdict struct {
+	Accepts bool `json:"accepts"`
+	// Options are those by which this verdict differs from the strict one, as they are written in Go.
+	Options []string `json:"options,omitempty"`
+	// Codes are those of the refusals.
+	Codes []string `json:"codes,omitempty"`
 }
 
-// Recognize returns the kind that t most likely is: by typ where that names one,
-// else by what its claims hold and lack. It is jwt where nothing speaks for another.
-func Recognize(t *unverified.Token) Kind {
-	kind, _ := recognize(t)
-	return kind
+// Report is what there is to say of one token.
+type Report struct {
+	Kind         Kind   `json:"kind"`
+	Alternatives []Kind `json:"alternatives,omitempty"` // which its claims do not tell from Kind
+	// Verifier is the package whose verifier has judged: jose/jwt where the kind has none of its own here, and then only the
+	// general rules were looked at; empty for what is encrypted or no token.
+	Verifier string `json:"verifier,omitempty"`
+	// Strict is the verdict under the strict policy. Legacy is that with the fewest options that accept it or, where none do,
+	// that accept most of it; where no option helps it is the same.
+	Strict   Verdict   `json:"strict"`
+	Legacy   Verdict   `json:"legacy"`
+	Findings []Finding `json:"findings"`
+	// Inside are the reports of the tokens in this one: the payload, the key binding of an SD-JWT, claims such as login_hint_token.
+	Inside []Report `json:"inside,omitempty"`
+	// Place is where a token inside another stands, such as claims.login_hint_token.
+	Place string `json:"place,omitempty"`
 }
 
-// Alternatives returns the kinds that t's claims do not tell from the one of
-// [Recognize]; most tokens have none.
-func Alternatives(t *unverified.Token) []Kind {
-	_, others := recognize(t)
-	return others
-}
-
-func recognize(t *unverified.Token) (Kind, []Kind) {
-	if t.Form == unverified.Encrypted || t.Form == unverified.EncryptedJSON {
-		return encrypted, nil
-	}
-	typ := t.HeaderString("typ")
-	for _, e := range types {
-		if compact.SameType(typ, e.typ) {
-			return e.kind, nil
+// Count returns how many findings of a severity there are, in the tokens inside too.
+func (r *Report) Count(s Severity) (n int) {
+	for _, f := range r.Findings {
+		if f.Severity == s {
+			n++
 		}
 	}
-	c := claims{t}
+	for i := range r.Inside {
+		n += r.Inside[i].Count(s)
+	}
+	return n
+}
+
+func weight(s Severity) int { return slices.Index([]Severity{Error, Warning, Note}, s) }
+
+// Lint holds a token to the rules of its kind. It never fails: what cannot be read is a finding too.
+func Lint(t *unverified.Token, o Options) Report {
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	return lint(t, o, 0)
+}
+
+// maxDepth and maxInside bound the tokens inside a token that are looked at.
+const (
+	maxDepth  = 4
+	maxInside = 16
+)
+
+func lint(t *unverified.Token, o Options, depth int) Report {
+	kind, others := recognize(t)
+	if o.Kind != "" {
+		kind, others = o.Kind, nil
+	}
+	s := newSubject(t, kind, o)
+	r := Report{Kind: kind, Alternatives: others}
 	switch {
-	case t.Form == unverified.Disclosable || c.any("_sd_alg", "_sd"):
-		if c.all("vct") {
-			return sdJWTVC, nil
+	case kind == encrypted || t.Encryption != nil:
+		s.encrypted()
+	case t.Form == unverified.Prefixed:
+		s.find("lint.prefixed", Warning, "token", "")
+	default:
+		s.original()
+		if err := s.makeKey(); err != nil { // no randomness, or a FIPS mode that forbids the algorithm
+			s.add(Finding{Rule: "lint.unjudged", Severity: Note, Place: "token", Message: "the rules of the kind were not looked at: " + err.Error()})
+		} else {
+			s.judge(&r)
 		}
-		return sdJWT, nil
-	case c.all("events"):
-		var events map[string]json.RawMessage
-		if json.Unmarshal(t.Claim("events"), &events) == nil && events[backchannelLogout] != nil {
-			return logoutToken, nil
-		}
-		return securityEvent, nil
-	case c.all("token_introspection"):
-		return introspection, nil
-	case c.all("status_list"):
-		return statusList, nil
-	case c.all("htm", "htu"):
-		return dpopProof, nil
-	case c.all("sd_hash", "nonce"):
-		return keyBinding, nil
-	case c.all("iss", "sub", "jwks"):
-		return entityStatement, nil
-	case c.any("response_type", "redirect_uri", "code_challenge") && !c.all("sub"):
-		return requestObject, nil
-	case c.any("login_hint", "login_hint_token", "id_token_hint", "binding_message", "client_notification_token"):
-		return cibaRequest, nil
-	case c.all("sub_id"):
-		return loginHint, nil
-	case c.any("code", "error", "response", "access_token") && c.all("iss", "aud") && !c.all("sub"):
-		return jarm, nil
+		s.own()
 	}
-	return c.untyped(compact.SameType(typ, "JWT"))
+	s.stuck()
+	if r.Verifier == "" && s.errors() { // nobody could be asked
+		r.Strict.Codes = s.intrinsic
+		r.Legacy.Codes = s.intrinsic
+	}
+	if depth < maxDepth {
+		r.Inside = inside(t, o.Now, depth+1)
+	}
+	slices.SortStableFunc(s.findings, func(a, b Finding) int { return cmp.Compare(weight(a.Severity), weight(b.Severity)) })
+	r.Findings = s.findings
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	return r
 }
 
-// untyped tells apart the kinds that have claims about a subject and no typ. With
-// plain, typ says no more than JWT.
-func (c claims) untyped(plain bool) (Kind, []Kind) {
-	// Some issuers say it in a claim of their own: Cognito, Keycloak.
-	switch {
-	case c.ClaimString("token_use") == "access", c.ClaimString("typ") == "Bearer":
-		return accessToken, nil
-	case c.ClaimString("token_use") == "id", c.ClaimString("typ") == "ID":
-		return idToken, nil
+// inside looks at the tokens inside a token.
+func inside(t *unverified.Token, now time.Time, depth int) (list []Report) {
+	add := func(place string, t *unverified.Token) {
+		r := lint(t, Options{Now: now}, depth)
+		r.Place = place
+		list = append(list, r)
 	}
-	subject := c.all("iss", "sub")
-	switch {
-	case subject && c.all("aud", "exp") && c.ClaimString("iss") == c.ClaimString("sub"):
-		return clientAssertion, nil
-	case subject && c.any("nonce", "at_hash", "c_hash", "s_hash") && !c.any("scope", "scp"):
-		return idToken, nil
-	case c.all("exp") && c.any("scope", "scp", "client_id", "cid"):
-		return accessToken, nil
-	case subject && c.all("aud", "exp") && c.any("azp", "auth_time", "acr", "amr", "sid"):
-		return idToken, nil
-	case subject && c.all("aud") && c.any("name", "given_name", "email", "preferred_username", "picture"):
-		if c.all("exp") {
-			return idToken, []Kind{userinfo}
+	if t.Nested != nil {
+		add("payload", t.Nested)
+	}
+	if t.KeyBinding != nil {
+		add("key binding", t.KeyBinding)
+	}
+	var claims map[string]json.RawMessage
+	_ = json.Unmarshal(t.Claims, &claims) // what is no object has none
+	for _, name := range sorted(claims) {
+		raw := t.ClaimString(name)
+		if len(list) == maxInside || !strings.HasPrefix(raw, "ey") {
+			continue
 		}
-		return userinfo, nil
-	case subject && c.all("aud", "exp") && plain:
-		return jwt, []Kind{idToken, userinfo, grant}
-	case subject && c.all("aud", "exp") && !c.any("jti", "nbf"):
-		return userinfo, []Kind{idToken, grant}
-	case subject && c.all("aud", "exp"):
-		return grant, []Kind{jwt}
+		if in, err := unverified.Parse(raw); err == nil {
+			add("claims."+name, in)
+		}
 	}
-	return jwt, nil
-}
-
-type claims struct{ *unverified.Token }
-
-func (c claims) any(names ...string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { return c.Claim(n) != nil })
-}
-
-func (c claims) all(names ...string) bool {
-	return !slices.ContainsFunc(names, func(n string) bool { return c.Claim(n) == nil })
+	return list
 }

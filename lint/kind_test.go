@@ -43,7 +43,7 @@ func TestRecognize(t *testing.T) {
 		{"unknown typ", `{"typ":"order+jwt"}`, `{}`, "", "jwt"},
 		{"nothing", `{}`, `{}`, "", "jwt"},
 		{"no claims", `{}`, `hello`, "", "jwt"},
-		{"Atlassian", `{"typ":"JWT"}`, `{"iss":"a","iat":1,"exp":2,"qsh":"h"}`, "", "jwt"},
+		{"Atlassian", `{"typ":"JWT"}`, `{"iss":"a","iat":1,"exp":2,"qsh":"h"}`, "", "atlassian-request"},
 		{"SD-JWT", `{}`, `{"_sd":[]}`, "~", "sd-jwt"},
 		{"SD-JWT by form", `{}`, `{"iss":"a"}`, "~", "sd-jwt"},
 		{"SD-JWT by claims", `{}`, `{"_sd_alg":"sha-256"}`, "", "sd-jwt"},
@@ -124,7 +124,7 @@ func TestEncrypted(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	if k := lint.Kinds(); len(k) != 25 || k[0] != "jwt" {
+	if k := lint.Kinds(); len(k) != 26 || k[0] != "jwt" {
 		t.Error(k)
 	}
 }
