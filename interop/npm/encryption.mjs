@@ -1,15 +1,12 @@
-// Encrypts and decrypts for the tests of the matrix: one job in JSON a line on standard
-// input, one answer a line on standard output, in the same order.
+// Encrypts and decrypts for the tests of matrix.
 //
 //   {"do":"write","alg":A,"enc":E,"key":JWK,"plaintext":TEXT,"p2c":N} gives {"token":T}
 //   {"do":"read","alg":A,"enc":E,"key":JWK,"token":T}                 gives {"plaintext":TEXT}
 //
 // T is a string, or a document of the JSON serialization; "form" says which is written.
-// What fails gives {"error":TEXT}.
-import { createInterface } from 'node:readline'
 import * as jose from 'jose'
 
-async function write({ form, alg, enc, key, aad, zip, plaintext, p2c }) {
+export async function write({ form, alg, enc, key, aad, zip, plaintext, p2c }) {
   const bytes = new TextEncoder().encode(plaintext)
   const imported = await jose.importJWK(key, alg)
   if (form === 'general') {
@@ -26,22 +23,11 @@ async function write({ form, alg, enc, key, aad, zip, plaintext, p2c }) {
   return { token: form === 'flattened' ? JSON.stringify(token) : token }
 }
 
-async function read({ alg, enc, key, token }) {
+export async function read({ alg, enc, key, token }) {
   const imported = await jose.importJWK(key, alg)
   const options = { keyManagementAlgorithms: [alg], contentEncryptionAlgorithms: [enc], maxPBES2Count: 1_200_000 }
   const document = token.startsWith('{') ? JSON.parse(token) : token
   const decrypt = token === document ? jose.compactDecrypt : document.recipients ? jose.generalDecrypt : jose.flattenedDecrypt
   const { plaintext, additionalAuthenticatedData } = await decrypt(document, imported, options)
   return { plaintext: new TextDecoder().decode(plaintext), aad: new TextDecoder().decode(additionalAuthenticatedData) }
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const job = JSON.parse(line)
-  let answer
-  try {
-    answer = await (job.do === 'write' ? write(job) : read(job))
-  } catch (err) {
-    answer = { error: `${err.code ?? err.name}: ${err.message}` }
-  }
-  process.stdout.write(JSON.stringify(answer) + '\n')
 }

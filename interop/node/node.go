@@ -1,0 +1,188 @@
+// Package node runs the peers that are written for Node.js: those of ../npm/package.json, at the versions of
+// ../npm/package-lock.json, by the jobs of ../npm/peer.mjs.
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// dir is where the packages are, from the folder of each package of the module, in which its tests run.
+var dir = filepath.Join("..", "npm")
+
+// Process is a process of Node.js that does one job after the other.
+type Process struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// Start starts a Process, after it has installed what the lock file has. Where there is no Node.js it returns nil; with
+// CI=true in the environment that is a failure, so that a comparison never passes there for want of a peer.
+func Start(t testing.TB) *Process {
+	t.Helper()
+	if lack := lacks(); lack != "" {
+		const message = "%s: install Node.js 20 or newer with npm to compare with the peers that run in it"
+		if os.Getenv("CI") == "true" {
+			t.Fatalf(message, lack)
+		}
+		t.Logf(message, lack)
+		return nil
+	}
+	if err := install(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", "peer.mjs")
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("node: %v\n%s", err, stderr.Bytes())
+		}
+	})
+	return &Process{in, bufio.NewReader(out)}
+}
+
+// Do has the job done that j is in JSON, with the name of it in "do", and reads the answer into a. What the job fails
+// with is the error.
+func (p *Process) Do(j, a any) error {
+	line, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	if _, err := p.in.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if line, err = p.out.ReadBytes('\n'); err != nil {
+		return err
+	}
+	var failure struct{ Error string }
+	if err := json.Unmarshal(line, &failure); err != nil {
+		return err
+	}
+	if failure.Error != "" {
+		return errors.New(failure.Error)
+	}
+	return json.Unmarshal(line, a)
+}
+
+// Lock is the lock file.
+func Lock() ([]byte, error) { return os.ReadFile(filepath.Join(dir, "package-lock.json")) }
+
+// Version returns the version of a package, as the lock file has it.
+func Version(name string) (string, error) {
+	lock, err := Lock()
+	if err != nil {
+		return "", err
+	}
+	p, err := packages(lock)
+	return p["node_modules/"+name], err
+}
+
+// lacks says what is missing to run it.
+func lacks() string {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return "there is no npm"
+	}
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return "there is no node"
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "v%d.", &major); err != nil || major < 20 {
+		return "node is " + strings.TrimSpace(string(out))
+	}
+	return ""
+}
+
+// install installs what the lock file has, unless it is there: of the tests that run at the same time, one does and the
+// others wait for it.
+func install() error {
+	const patience = 3 * time.Minute
+	turn := filepath.Join(dir, ".installing")
+	for begin := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if err := os.Mkdir(turn, 0o700); err == nil {
+			break
+		} else if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		if time.Since(begin) > patience { // who made it was killed
+			begin = time.Now()
+			_ = os.Remove(turn)
+		}
+	}
+	defer func() { _ = os.Remove(turn) }()
+	if there, err := installed(); there || err != nil {
+		return err
+	}
+	npm := exec.Command("npm", "ci")
+	npm.Dir = dir
+	if out, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// installed reports whether the versions of the lock file are there. npm writes its own list last.
+func installed() (bool, error) {
+	lock, err := Lock()
+	if err != nil {
+		return false, err
+	}
+	want, err := packages(lock)
+	if err != nil {
+		return false, err
+	}
+	list, err := os.ReadFile(filepath.Join(dir, "node_modules", ".package-lock.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	there, err := packages(list)
+	for name, version := range want {
+		if there[name] != version {
+			return false, err
+		}
+	}
+	return err == nil, err
+}
+
+// packages are the versions of a lock file, by their folders.
+func packages(lock []byte) (map[string]string, error) {
+	var l struct {
+		Packages map[string]struct{ Version string }
+	}
+	if err := json.Unmarshal(lock, &l); err != nil {
+		return nil, err
+	}
+	delete(l.Packages, "") // the folder itself
+	p := map[string]string{}
+	for name, v := range l.Packages {
+		p[name] = v.Version
+	}
+	return p, nil
+}
