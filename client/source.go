@@ -444,8 +444,9 @@ func parse(body []byte, x *exchange.Request) (*Token, time.Duration, error) {
 	}
 	if w.Scope != nil && *w.Scope != "" {
 		var err error
+		// Its error would look like one that the server has answered with.
 		if t.Scope, err = oauth.ParseScopes(*w.Scope); err != nil {
-			return nil, 0, errResponse.Wrap(err)
+			return nil, 0, errResponse.With("the scope is malformed")
 		}
 	}
 	if w.ExpiresIn == nil || string(w.ExpiresIn) == "null" {
