@@ -271,13 +271,13 @@ func TestQuoted(t *testing.T) {
 	refused[quoted](t, "json.syntax", `{"i":"1`, `{"i":"\q"}`)
 }
 
-// A member that is null is as good as absent with the option nullable, and without it refused.
+// A member that is null is as good as absent with the tag null:"absent", and without it refused.
 func TestNullable(t *testing.T) {
 	type T struct {
-		S string    `json:"s,omitempty,nullable"`
-		A []string  `json:"a,omitempty,format:oneormany,nullable"`
-		D time.Time `json:"d,omitzero,format:unix,nullable"`
-		B yesNo     `json:"b,omitempty,nullable"`
+		S string    `json:"s,omitempty" null:"absent"`
+		A []string  `json:"a,omitempty,format:oneormany" null:"absent"`
+		D time.Time `json:"d,omitzero,format:unix" null:"absent"`
+		B yesNo     `json:"b,omitempty" null:"absent"`
 		N string    `json:"n,omitempty"`
 	}
 	var v T

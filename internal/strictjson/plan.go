@@ -40,7 +40,7 @@ const (
 	kindUnix      // time.Time as a NumericDate
 	kindOneOrMany // []string that may be one string
 	kindQuoted    // the option string: a scalar within a string
-	kindNullable  // the option nullable: null leaves it as it is
+	kindNullable  // the tag null:"absent": null leaves it as it is
 	kindMethod    // MarshalJSON, UnmarshalJSON
 	kindText      // MarshalText, UnmarshalText
 )
@@ -322,6 +322,7 @@ func (b *planner) collect(t reflect.Type, depth int, offset uintptr, via []step,
 		if err != nil {
 			return nil, b.unsupported(t, "field "+sf.Name+": "+err.Error())
 		}
+		options.nullable = sf.Tag.Get("null") == "absent"
 		inner := sf.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
@@ -423,8 +424,6 @@ func parseTag(tag string) (name string, o options, err error) {
 			o.quoted = true
 		case "inline":
 			o.inline = true
-		case "nullable":
-			o.nullable = true
 		case "format:unix":
 			o.unix = true
 		case "format:oneormany":

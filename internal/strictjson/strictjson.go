@@ -13,8 +13,8 @@
 //
 // Types decode as in encoding/json with these differences:
 //   - Member names match exactly; case is never folded.
-//   - null is refused unless the type has a nil: pointers, maps, slices, interfaces. A field with the
-//     option nullable takes null for a member that is absent.
+//   - null is refused unless the type has a nil: pointers, maps, slices, interfaces. A field with
+//     the tag null:"absent" takes null for a member that is absent.
 //   - A number in an any is a [json.Number]; one that a numeric type cannot hold
 //     exactly is refused, save that floats round fractions. 1.0 and 1E3 are integers.
 //   - A field with the option inline merges the members of its struct into those of

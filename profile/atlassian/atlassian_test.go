@@ -297,7 +297,8 @@ func TestCanonical(t *testing.T) {
 	}
 	// What fits the limits by a hair.
 	for _, u := range []*url.URL{
-		{Path: "/", RawQuery: strings.Repeat("a&", maxParameters-1)}, {Path: "/", RawQuery: strings.Repeat("a", maxURL)},
+		{Path: "/", RawQuery: strings.Repeat("a&", maxParameters-1)},
+		{Path: "/", RawQuery: strings.Repeat("a", maxURL)},
 		{Path: "/" + strings.Repeat("a", maxURL-1)},
 	} {
 		if _, err := Canonical(strings.Repeat("A", 32), u, ""); err != nil {

@@ -47,24 +47,24 @@ const MediaType = "application/" + Type
 // Response is what a server says of a token (RFC 7662, Section 2.2). The zero Response is what it says of one that
 // is good for nothing. Members that are null are taken for absent.
 type Response struct {
-	Active    bool   `json:"active"`                       // whether the token is good for anything
-	Scope     string `json:"scope,omitempty,nullable"`     // names with spaces between them
-	ClientID  string `json:"client_id,omitempty,nullable"` // the client that got the token
-	Username  string `json:"username,omitempty,nullable"`  // for people to read
-	TokenType string `json:"token_type,omitempty,nullable"`
+	Active    bool   `json:"active"`                            // whether the token is good for anything
+	Scope     string `json:"scope,omitempty" null:"absent"`     // names with spaces between them
+	ClientID  string `json:"client_id,omitempty" null:"absent"` // the client that got the token
+	Username  string `json:"username,omitempty" null:"absent"`  // for people to read
+	TokenType string `json:"token_type,omitempty" null:"absent"`
 
-	Expiry    time.Time    `json:"exp,omitzero,format:unix,nullable"`
-	IssuedAt  time.Time    `json:"iat,omitzero,format:unix,nullable"`
-	NotBefore time.Time    `json:"nbf,omitzero,format:unix,nullable"`
-	Subject   string       `json:"sub,omitempty,nullable"`
-	Audience  jwt.Audience `json:"aud,omitempty,format:oneormany,nullable"`
-	Issuer    string       `json:"iss,omitempty,nullable"`
-	ID        string       `json:"jti,omitempty,nullable"`
+	Expiry    time.Time    `json:"exp,omitzero,format:unix" null:"absent"`
+	IssuedAt  time.Time    `json:"iat,omitzero,format:unix" null:"absent"`
+	NotBefore time.Time    `json:"nbf,omitzero,format:unix" null:"absent"`
+	Subject   string       `json:"sub,omitempty" null:"absent"`
+	Audience  jwt.Audience `json:"aud,omitempty,format:oneormany" null:"absent"`
+	Issuer    string       `json:"iss,omitempty" null:"absent"`
+	ID        string       `json:"jti,omitempty" null:"absent"`
 
-	AuthTime             time.Time         `json:"auth_time,omitzero,format:unix,nullable"` // when the user logged in (RFC 9470, Section 6.2)
-	ACR                  string            `json:"acr,omitempty,nullable"`                  // how well (RFC 9470, Section 6.2)
-	Confirmation         *pop.Confirmation `json:"cnf,omitempty"`                           // whose the token is (RFC 9449, Section 6.2; RFC 8705, Section 3.2)
-	AuthorizationDetails json.RawMessage   `json:"authorization_details,omitempty"`         // RFC 9396, Section 9.2
+	AuthTime             time.Time         `json:"auth_time,omitzero,format:unix" null:"absent"` // when the user logged in (RFC 9470, Section 6.2)
+	ACR                  string            `json:"acr,omitempty" null:"absent"`                  // how well (RFC 9470, Section 6.2)
+	Confirmation         *pop.Confirmation `json:"cnf,omitempty"`                                // whose the token is (RFC 9449, Section 6.2; RFC 8705, Section 3.2)
+	AuthorizationDetails json.RawMessage   `json:"authorization_details,omitempty"`              // RFC 9396, Section 9.2
 
 	// Other has every other member, as it is written: act, claims of the user, and what the server adds.
 	Other map[string]json.RawMessage `json:",inline"`

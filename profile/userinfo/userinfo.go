@@ -43,37 +43,37 @@ const MediaType = "application/jwt"
 // Claims are the standard claims (Section 5.1), all of them optional. A member that is null is taken for absent. What
 // they say of the user is what the provider knows: an email address that is not verified may be anyone's.
 type Claims struct {
-	Name                string   `json:"name,omitempty,nullable"`
-	GivenName           string   `json:"given_name,omitempty,nullable"`
-	FamilyName          string   `json:"family_name,omitempty,nullable"`
-	MiddleName          string   `json:"middle_name,omitempty,nullable"`
-	Nickname            string   `json:"nickname,omitempty,nullable"`
-	PreferredUsername   string   `json:"preferred_username,omitempty,nullable"` // not unique, and not to be relied on
-	Profile             string   `json:"profile,omitempty,nullable"`            // URL
-	Picture             string   `json:"picture,omitempty,nullable"`            // URL
-	Website             string   `json:"website,omitempty,nullable"`            // URL
-	Email               string   `json:"email,omitempty,nullable"`              // not unique, and not to be relied on
-	EmailVerified       Bool     `json:"email_verified,omitempty,nullable"`
-	Gender              string   `json:"gender,omitempty,nullable"`
-	Birthdate           string   `json:"birthdate,omitempty,nullable"` // 2006-01-02, 0000-01-02 without the year, or the year alone
-	Zoneinfo            string   `json:"zoneinfo,omitempty,nullable"`  // as Europe/Paris
-	Locale              string   `json:"locale,omitempty,nullable"`    // as en-US, or en_US
-	PhoneNumber         string   `json:"phone_number,omitempty,nullable"`
-	PhoneNumberVerified Bool     `json:"phone_number_verified,omitempty,nullable"`
+	Name                string   `json:"name,omitempty" null:"absent"`
+	GivenName           string   `json:"given_name,omitempty" null:"absent"`
+	FamilyName          string   `json:"family_name,omitempty" null:"absent"`
+	MiddleName          string   `json:"middle_name,omitempty" null:"absent"`
+	Nickname            string   `json:"nickname,omitempty" null:"absent"`
+	PreferredUsername   string   `json:"preferred_username,omitempty" null:"absent"` // not unique, and not to be relied on
+	Profile             string   `json:"profile,omitempty" null:"absent"`            // URL
+	Picture             string   `json:"picture,omitempty" null:"absent"`            // URL
+	Website             string   `json:"website,omitempty" null:"absent"`            // URL
+	Email               string   `json:"email,omitempty" null:"absent"`              // not unique, and not to be relied on
+	EmailVerified       Bool     `json:"email_verified,omitempty" null:"absent"`
+	Gender              string   `json:"gender,omitempty" null:"absent"`
+	Birthdate           string   `json:"birthdate,omitempty" null:"absent"` // 2006-01-02, 0000-01-02 without the year, or the year alone
+	Zoneinfo            string   `json:"zoneinfo,omitempty" null:"absent"`  // as Europe/Paris
+	Locale              string   `json:"locale,omitempty" null:"absent"`    // as en-US, or en_US
+	PhoneNumber         string   `json:"phone_number,omitempty" null:"absent"`
+	PhoneNumberVerified Bool     `json:"phone_number_verified,omitempty" null:"absent"`
 	Address             *Address `json:"address,omitempty"`
-	UpdatedAt           Time     `json:"updated_at,omitzero,nullable"`
+	UpdatedAt           Time     `json:"updated_at,omitzero" null:"absent"`
 
 	foreign
 }
 
 // Address is the claim address (Section 5.1.1).
 type Address struct {
-	Formatted     string `json:"formatted,omitempty,nullable"`
-	StreetAddress string `json:"street_address,omitempty,nullable"`
-	Locality      string `json:"locality,omitempty,nullable"`
-	Region        string `json:"region,omitempty,nullable"`
-	PostalCode    string `json:"postal_code,omitempty,nullable"`
-	Country       string `json:"country,omitempty,nullable"`
+	Formatted     string `json:"formatted,omitempty" null:"absent"`
+	StreetAddress string `json:"street_address,omitempty" null:"absent"`
+	Locality      string `json:"locality,omitempty" null:"absent"`
+	Region        string `json:"region,omitempty" null:"absent"`
+	PostalCode    string `json:"postal_code,omitempty" null:"absent"`
+	Country       string `json:"country,omitempty" null:"absent"`
 }
 
 // Bool is a claim that is true or false. It is written as Section 5.1 has it and read from a string as well, which
