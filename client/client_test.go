@@ -610,7 +610,9 @@ func TestCache(t *testing.T) {
 	eventually(t, func() bool { return token(t, src).AccessToken == "at2" })
 	// Ten seconds before the end it is not.
 	s.clock.forward(589 * time.Second)
-	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }
+	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "", http.StatusServiceUnavailable)
+	}
 	if got := token(t, src); got.AccessToken != "at2" {
 		t.Error(got.AccessToken)
 	}
@@ -694,7 +696,9 @@ func TestMargin(t *testing.T) {
 	s := start(t, numbered(`{"access_token":"at%d","token_type":"bearer","expires_in":20}`))
 	src := source(t, s.config(), client.ClientCredentials())
 	token(t, src)
-	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }
+	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "", http.StatusServiceUnavailable)
+	}
 	s.clock.forward(17 * time.Second)
 	token(t, src)
 	eventually(t, func() bool { return s.calls.Load() == 2 })
@@ -1124,7 +1128,9 @@ func TestDPoPTransport(t *testing.T) {
 	if !slices.Equal(tokens, []string{"at1", "at1", "at2"}) {
 		t.Error(tokens)
 	}
-	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) }
+	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "", http.StatusServiceUnavailable)
+	}
 	src.Invalidate("at2")
 	if _, err := hc.Get(api.URL); err == nil || len(tokens) != 3 {
 		t.Error(err)
