@@ -192,6 +192,7 @@ func TestRead(t *testing.T) {
 		"JSON as a JWT":                 {verifier(t, some()), MediaType, plain, "token.malformed"},
 		"JSON":                          {unsigned(t), "application/json", plain, ""},
 		"JSON with a charset":           {unsigned(t), "application/json;charset=UTF-8", plain, ""},
+		"JSON with half a parameter":    {unsigned(t), "application/json; =", plain, "content_type.mismatch"},
 		"a JWT where JSON is due":       {unsigned(t), MediaType, raw, "content_type.mismatch"},
 		"no JSON":                       {unsigned(t), "application/json", "active", "json.syntax"},
 		"JSON, twice":                   {unsigned(t), "application/json", `{"active":false,"active":true}`, "json.duplicate"},
