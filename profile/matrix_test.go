@@ -47,7 +47,7 @@ type (
 )
 
 // base is what all tokens have, as far as the rules of their kinds allow: one issuer, one audience, one subject, one key.
-var base = claims{"iss": party, "sub": "alice", "aud": here, "iat": now, "exp": now + 60, "jti": "1"}
+var base = claims{"iss": party, "sub": "alice", "aud": here, "iat": now, "nbf": now, "exp": now + 60, "jti": "1"}
 
 // instance is the key of an instance of a client, which its attestation names.
 var instance = made(jwk.Generate(jwa.ES256))
