@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -268,10 +269,19 @@ func TestMatrix(t *testing.T) {
 	for i := range cols {
 		fmt.Fprintf(&table, " %-24s", cols[i].name)
 	}
+	var block strings.Builder // the same for the docs, with a letter in each cell
+	for i, c := range cols {
+		fmt.Fprintf(&block, "%2d %s\n", i+1, c.name)
+	}
+	fmt.Fprintf(&block, "\n%-28s", "token \\ verifier")
+	for i := range cols {
+		fmt.Fprintf(&block, "%3d", i+1)
+	}
 	used := map[string]bool{}
 	for _, s := range samples {
 		raw := s.sign(t, s.typ)
 		fmt.Fprintf(&table, "\n%-28s", s.kind)
+		fmt.Fprintf(&block, "\n%-28s", s.kind)
 		for _, c := range cols {
 			err := c.verify(raw)
 			cell := c.name + " ← " + s.kind
@@ -292,9 +302,11 @@ func TestMatrix(t *testing.T) {
 				mark = r.Codes()[0]
 			}
 			fmt.Fprintf(&table, " %-24s", mark)
+			fmt.Fprintf(&block, "  %s", letter(mark, used[cell]))
 		}
 	}
 	t.Log(table.String())
+	documented(t, block.String())
 	for cell, why := range inseparable {
 		if !used[cell] {
 			t.Errorf("inseparable: nothing needs %s", cell)
@@ -303,6 +315,52 @@ func TestMatrix(t *testing.T) {
 	}
 	if len(inseparable) > 6 {
 		t.Errorf("%d cells are inseparable", len(inseparable))
+	}
+}
+
+// letter is how the docs show what a verifier says.
+func letter(mark string, inseparable bool) string {
+	switch {
+	case inseparable:
+		return "!"
+	case mark == "accepted":
+		return "Y"
+	case mark == "typ.mismatch":
+		return "t"
+	case mark == "kind.mismatch":
+		return "k"
+	case strings.HasSuffix(mark, ".missing"):
+		return "m"
+	}
+	return "x"
+}
+
+// documented holds that the matrix in the docs is the one of the verifiers. With JOT_UPDATE=1 in the environment it is
+// written there.
+func documented(t *testing.T, matrix string) {
+	t.Helper()
+	const page = "../docs/kinds.md"
+	text, err := os.ReadFile(page)
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skip("this is the library alone, not a clone")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), "```text\n")
+	shown, after, end := strings.Cut(rest, "\n```\n")
+	if !ok || !end {
+		t.Fatal("docs/kinds.md has no block for the matrix")
+	}
+	if shown == matrix {
+		return
+	}
+	if os.Getenv("JOT_UPDATE") != "1" {
+		t.Errorf("docs/kinds.md has another matrix; JOT_UPDATE=1 go test ./profile writes this one:\n%s", matrix)
+		return
+	}
+	if err := os.WriteFile(page, []byte(before+"```text\n"+matrix+"\n```\n"+after), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
