@@ -292,6 +292,11 @@ func TestNullable(t *testing.T) {
 			t.Error(doc)
 		}
 	}
+	if _, err := strictjson.NewDecoder[struct {
+		C chan int `json:"c" null:"absent"`
+	}](); err == nil {
+		t.Error("a channel has no JSON")
+	}
 	e, err := strictjson.NewEncoder[T]()
 	if err != nil {
 		t.Fatal(err)
