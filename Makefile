@@ -29,12 +29,12 @@ MUTATE       ?=
 export GOWORK := off
 TOOL = $(GO) -C tools tool
 
-.PHONY: help test tools gofumpt vet platforms race 386 fips suites timing fuzz mutate bench fmt
+.PHONY: help test tools gofumpt vet promises api platforms race 386 fips suites timing fuzz mutate bench fmt
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
 
-test: tools gofumpt vet platforms 386 fips suites race ## everything that a change must pass
+test: tools gofumpt vet promises platforms 386 fips suites race ## everything that a change must pass
 
 tools: ## check for Go, git, a C compiler (which the race detector needs) and Node.js (which a peer needs)
 	@command -v $(GO) >/dev/null || { echo "error: there is no '$(GO)' command; install Go $(GO_MINIMUM) or newer (go.dev/doc/install)" >&2; exit 1; }
@@ -71,6 +71,13 @@ vet: ## go vet and staticcheck for every module
 		echo "== vet, staticcheck: $$m"; \
 		(cd $$m && $(GO) vet ./... && "$$($(GO) -C $(CURDIR)/tools tool -n staticcheck)" ./...); \
 	done
+
+promises: ## compare what the library exports with api.txt, where it is promised
+	@echo "== promises"
+	@$(GO) -C tools run ./api -root .. -list ../api.txt
+
+api: ## add to api.txt what the library newly exports
+	@$(GO) -C tools run ./api -root .. -list ../api.txt -add
 
 platforms: ## vet the library and build the command for every other platform
 	@for p in $(filter-out $(shell $(GO) env GOHOSTOS)/$(shell $(GO) env GOHOSTARCH),$(PLATFORMS)); do \
