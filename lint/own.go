@@ -42,7 +42,7 @@ func (s *subject) original() {
 		}
 		f := Finding{Rule: p.Code, Place: place, Message: p.Detail}
 		if p.Code == "token.encoding" && s.padded() {
-			f.Message, f.Remedy = "the parts are padded with =", rules["lint.padded"].remedy
+			f.Message, f.Remedy = "the parts are padded with =", rules["lint.padded"].Remedy
 		}
 		s.refuse(f)
 	}
@@ -287,11 +287,11 @@ func (s *subject) hashes() {
 	half, ok := profile.HalfHash(alg, "")
 	for _, name := range []string{"at_hash", "c_hash", "s_hash"} {
 		if got := s.t.ClaimString(name); s.kind == idToken && got != "" && ok && !sameShape(got, half) {
-			s.add(Finding{Rule: name + ".mismatch", Severity: Warning, Place: "claims." + name, Message: "it has not the length of half a hash of the algorithm's", Spec: "OpenID Connect Core 1.0, Section 3.1.3.6", Remedy: rules["at_hash.mismatch"].remedy})
+			s.add(Finding{Rule: name + ".mismatch", Severity: Warning, Place: "claims." + name, Message: "it has not the length of half a hash of the algorithm's", Spec: "OpenID Connect Core 1.0, Section 3.1.3.6", Remedy: rules["at_hash.mismatch"].Remedy})
 		}
 	}
 	if got := s.t.ClaimString("ath"); s.kind == dpopProof && s.t.Claim("ath") != nil && !sameShape(got, strings.Repeat("A", 43)) {
-		s.add(Finding{Rule: "ath.mismatch", Severity: Error, Place: "claims.ath", Message: "it is no SHA-256 hash in base64url", Spec: "RFC 9449, Section 4.2", Remedy: rules["ath.mismatch"].remedy})
+		s.add(Finding{Rule: "ath.mismatch", Severity: Error, Place: "claims.ath", Message: "it is no SHA-256 hash in base64url", Spec: "RFC 9449, Section 4.2", Remedy: rules["ath.mismatch"].Remedy})
 	}
 }
 
@@ -309,7 +309,7 @@ func (s *subject) phone() {
 	}
 	s.add(Finding{
 		Rule: "sub_id.invalid", Severity: s.findings[unknown].Severity, Place: "claims.sub_id.phone_number",
-		Message: "the number is not in the form of E.164", Spec: "RFC 9493, Section 3.2.5", Remedy: rules["sub_id.invalid"].remedy,
+		Message: "the number is not in the form of E.164", Spec: "RFC 9493, Section 3.2.5", Remedy: rules["sub_id.invalid"].Remedy,
 	})
 }
 

@@ -125,7 +125,7 @@ func (s *subject) judge(r *Report) {
 }
 
 func (s *subject) refused(r refusal, severity Severity, remedy string) {
-	for _, more := range []string{rules[r.code].remedy, r.hint} {
+	for _, more := range []string{rules[r.code].Remedy, r.hint} {
 		if more != "" && remedy != "" {
 			remedy = more + "; " + remedy
 		} else if more != "" {

@@ -97,8 +97,7 @@ func (s *subject) keys() jwk.Set { return jwk.Set{s.public} }
 // find adds a finding; text stands in the sentence of the rule where that has a place for it.
 func (s *subject) find(rule string, severity Severity, place, text string) {
 	r := rules[rule]
-	fill := func(s string) string { return strings.Replace(s, "%s", text, 1) }
-	s.add(Finding{Rule: rule, Severity: severity, Place: place, Message: fill(r.message), Spec: r.spec, Remedy: fill(r.remedy)})
+	s.add(Finding{Rule: rule, Severity: severity, Place: place, Message: r.says(text), Spec: r.Spec, Remedy: strings.Replace(r.Remedy, "%s", text, 1)})
 }
 
 func (s *subject) add(f Finding) {
@@ -115,13 +114,13 @@ func (s *subject) errors() bool {
 func (s *subject) refuse(f Finding) {
 	f.Severity = Error
 	if f.Remedy == "" {
-		f.Remedy = rules[f.Rule].remedy
+		f.Remedy = rules[f.Rule].Remedy
 	}
 	if f.Message == "" {
-		f.Message = rules[f.Rule].message
+		f.Message = rules[f.Rule].says("")
 	}
 	if f.Spec == "" {
-		f.Spec = rules[f.Rule].spec
+		f.Spec = rules[f.Rule].Spec
 	}
 	s.add(f)
 	if !slices.Contains(s.intrinsic, f.Rule) {

@@ -16,12 +16,14 @@ const (
 	exitUnreadable = 3 // the token or a key cannot be read
 	exitNoKey      = 4 // no key fits, or the key itself is refused
 	exitFile       = 5 // a file or a URL is not to be had
+	exitFindings   = 6 // lint has found an error or a warning
 )
 
 // cli is the whole command line. Help, completions and the manual come from it.
 type cli struct {
 	Inspect    inspectCmd    `cmd:"" help:"Look inside every token of a text, trusting none."`
 	Verify     verifyCmd     `cmd:"" help:"Check one token, and print its payload only when every check holds."`
+	Lint       lintCmd       `cmd:"" help:"Say which rules of its kind each token of a text breaks, and what to do."`
 	Sign       signCmd       `cmd:"" help:"Make a signed token from claims."`
 	Encrypt    encryptCmd    `cmd:"" help:"Encrypt anything to a key or with a password."`
 	Decrypt    decryptCmd    `cmd:"" help:"Decrypt a token, and write what was inside as it is."`

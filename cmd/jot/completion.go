@@ -101,6 +101,8 @@ func wordList(tag string) []string {
 		list = tableNames(jwa.Encryptions())
 	case "curves":
 		list = curves
+	case "kinds":
+		list = kindNames()
 	case "terms":
 		for _, t := range terms() {
 			list = append(list, t.word)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/lint"
 )
 
 type explainCmd struct {
@@ -48,10 +49,13 @@ func (c *explainCmd) Run(a *app) error {
 // entry is a word and its explanation.
 type entry struct{ word, what, spec, text string }
 
-// terms is everything that explain knows: the words below, and the algorithms from
-// the library's own table.
+// terms is everything that explain knows: the words below, and from the library's own
+// tables the rules of the kinds and the algorithms.
 func terms() []entry {
 	all := slices.Clone(words)
+	for _, r := range lint.Rules() {
+		all = append(all, entry{r.ID, "error", r.Spec, r.Text})
+	}
 	for _, alg := range slices.Concat(jwa.Signatures(), jwa.KeyManagement()) {
 		text := algorithmText[alg.Family()]
 		if c := alg.Curve(); c != "" && alg.KeyType() == "EC" {
@@ -180,6 +184,7 @@ var words = []entry{
 	{"key-binding", "kind", "RFC 9901, Section 4.3", "Proves that who presents an SD-JWT holds its key."},
 	{"key-proof", "kind", "OpenID4VCI 1.0, Appendix F", "Proves to a credential issuer that the wallet holds the key to put into the credential."},
 	{"status-list", "kind", "draft-ietf-oauth-status-list", "The status of many tokens, a few bits each."},
+	{"atlassian-request", "kind", "Atlassian Connect, Understanding JWT", "Signs one HTTP request between an Atlassian product and an app in it."},
 	{"jwe", "kind", "RFC 7516", "An encrypted token: only its header can be seen without the key."},
 	{"cwt", "kind", "RFC 8392", "The same claims in CBOR."},
 
@@ -189,6 +194,7 @@ var words = []entry{
 	{"3", "exit code", "", "The token or a key cannot be read: every error of token.* and json.*, and an encrypted key that its password does not open."},
 	{"4", "exit code", "", "No key fits the token, or the key itself is refused."},
 	{"5", "exit code", "", "A file or a URL is not to be had, or exists where it would be overwritten."},
+	{"6", "exit code", "", "jot lint has found an error or a warning."},
 
 	{"token.too_large", "error", "", "The token is larger than the limit: 64 KiB in the library unless raised, 1 MB here."},
 	{"token.encrypted", "error", "RFC 7516, Section 9", "The token is encrypted where a signed one is due. --decrypt-key decrypts it first."},
@@ -251,17 +257,6 @@ var words = []entry{
 	{"jti.missing", "error", "RFC 7519, Section 4.1.7", "The token has no identifier, and the policy accepts each token once."},
 	{"jti.replayed", "error", "RFC 7519, Section 4.1.7", "The token was used before."},
 	{"jti.full", "error", "RFC 7519, Section 4.1.7", "So many tokens are remembered that none can be added; what cannot be remembered is refused."},
-	{"htm.mismatch", "error", "RFC 9449, Section 4.3", "The proof is for another method. GET is not get."},
-	{"htu.mismatch", "error", "RFC 9449, Section 4.3", "The proof is for another URL. Behind a proxy, the server has to know the URL that the client sees."},
-	{"ath.missing", "error", "RFC 9449, Section 4.3", "The proof does not say which access token it goes with."},
-	{"ath.mismatch", "error", "RFC 9449, Section 4.3", "The proof goes with another access token."},
-	{"ath.unexpected", "error", "RFC 9449, Section 7", "The proof goes with an access token, and none came with it."},
-	{"jkt.mismatch", "error", "RFC 9449, Section 4.3", "The proof is of another key than the access token is bound to: whoever sends it may have stolen the token."},
-	{"jti.too_long", "error", "RFC 9449, Section 11.1", "The identifier is longer than 256 bytes, and it would have to be remembered."},
-	{"nonce.missing", "error", "RFC 9449, Sections 8 and 9", "The server wants a value of its own in the token, as nonce: to a proof it sends it as DPoP-Nonce."},
-	{"nonce.mismatch", "error", "RFC 9449, Sections 8 and 9", "The nonce is not the one that is due, or no longer. A client tries again with the DPoP-Nonce of the answer."},
-	{"dpop.missing", "error", "RFC 9449, Section 4.3", "The request has no DPoP header."},
-	{"dpop.multiple", "error", "RFC 9449, Section 4.3", "The request has more than one proof."},
 	{"keys.unreachable", "error", "RFC 8725, Section 3.8", "The keys cannot be had: nobody answers, or what is answered is no key set. It says nothing about any token."},
 	{"keys.stale", "error", "RFC 9111, Section 4.2.4", "The keys are too old to be used, and no others can be had now."},
 	{"keys.refused_url", "error", "RFC 8725, Section 3.10", "The URL, or the address behind it, may not be fetched: it is not https, or a document leads to an address that is not public."},
@@ -270,6 +265,17 @@ var words = []entry{
 	{"keys.conflict", "error", "", "Other processes kept changing the keys in the folder. Try again."},
 	{"keys.exposed", "error", "RFC 7517, Section 9.2", "Others have access to private keys in files, or may write keys. chmod 700 for the folder and 600 for the files takes it from them."},
 	{"issuer.mismatch", "error", "RFC 8414, Section 3.3", "The metadata is that of another issuer. It is compared as an exact string: look for a slash at the end."},
+	{"issuer.untrusted", "error", "RFC 8725, Section 3.8", "The issuer is none of those that are trusted, so that no key of it is looked for."},
+	{"metadata.malformed", "error", "RFC 8414, Section 2", "The metadata cannot be read, or lacks what it must have."},
+	{"keys.file", "error", "", "The file with the keys cannot be read."},
+	{"cert.missing", "error", "RFC 7515, Section 4.1.6", "The header has no certificates, and the keys are found by them."},
+	{"cert.malformed", "error", "RFC 7515, Section 4.1.6", "A certificate cannot be read."},
+	{"cert.limit", "error", "RFC 8725, Section 3.15", "The chain of certificates is longer than the limit."},
+	{"cert.untrusted", "error", "RFC 5280, Section 6.1", "The certificates do not lead to an authority that is trusted."},
+	{"cert.expired", "error", "RFC 5280, Section 4.1.2.5", "A certificate has expired, or is not valid yet."},
+	{"cert.usage", "error", "RFC 5280, Section 4.2.1.3", "The certificate is for another use than signing."},
+	{"cert.name", "error", "RFC 5280, Section 4.2.1.6", "The certificate has another name than the one that is due."},
+	{"cert.mismatch", "error", "RFC 7515, Section 4.1.8", "The thumbprint in the header is that of another certificate."},
 	{"claim.missing", "error", "RFC 7519, Section 4", "A claim that the policy requires is not there."},
 	{"claim.replicated", "error", "RFC 7519, Section 5.3", "The header of the encrypted token repeats a claim, and the signed one is another."},
 	{"claim.type", "error", "RFC 7519, Section 7.2", "A claim has another type than it must have."},

@@ -187,7 +187,7 @@ func TestReasons(t *testing.T) {
 // what is misspelt.
 func TestVocabulary(t *testing.T) {
 	// No specification has these.
-	ours := []string{"token.too_large", "keys.options", "keys.state", "keys.conflict"}
+	ours := []string{"token.too_large", "keys.options", "keys.state", "keys.conflict", "keys.file"}
 	seen := map[[2]string]bool{}
 	for _, e := range terms() {
 		k := [2]string{e.what, e.word}
@@ -210,9 +210,9 @@ func TestExplainKnowsEveryCode(t *testing.T) {
 	for _, e := range terms() {
 		known[e.word] = true
 	}
-	code := regexp.MustCompile(`fault\.New\("([a-z0-9_]+\.[a-z0-9_]+)"`)
+	code := regexp.MustCompile(`(?:fault\.New\(|\.Refuse\(|\bCode: +)"([a-z0-9_]+\.[a-z0-9_]+)"`)
 	found := 0
-	for _, dir := range []string{"jose", "internal"} {
+	for _, dir := range []string{"jose", "internal", "keyset", "oauth", "profile", "lint"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
