@@ -138,9 +138,9 @@ func recognize(t *unverified.Token) (Kind, []Kind) {
 // untyped tells apart the kinds that have claims about a subject and no typ. With
 // says, typ is there and says no more than JWT.
 func (c claims) untyped(says bool) (Kind, []Kind) {
-	// Some issuers say it in a claim of their own: Cognito, Keycloak.
+	// Some issuers say it in a claim of their own: Cognito, Keycloak, Kubernetes.
 	switch {
-	case c.ClaimString("token_use") == "access", c.ClaimString("typ") == "Bearer":
+	case c.ClaimString("token_use") == "access", c.ClaimString("typ") == "Bearer", c.all("kubernetes.io"):
 		return accessToken, nil
 	case c.ClaimString("token_use") == "id", c.ClaimString("typ") == "ID":
 		return idToken, nil

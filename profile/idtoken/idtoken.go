@@ -61,6 +61,10 @@ type foreign struct {
 	Scope    profile.Present         `json:"scope,omitempty"`     // access tokens
 	SCP      profile.Present         `json:"scp,omitempty"`       // the same, of Entra ID and Okta
 	ClientID profile.Present         `json:"client_id,omitempty"` // the same, and request objects
+	CID      profile.Present         `json:"cid,omitempty"`       // access tokens of Okta
+	AppID    profile.Present         `json:"appid,omitempty"`     // of Entra ID
+	AZPACR   profile.Present         `json:"azpacr,omitempty"`    // the same
+	Account  profile.Present         `json:"kubernetes.io,omitempty"` // of Kubernetes
 	TokenUse profile.PresentUnlessID `json:"token_use,omitempty"` // of Cognito
 	Typ      profile.PresentUnlessID `json:"typ,omitempty"`       // of Keycloak
 }
