@@ -46,17 +46,22 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// claims returns the usual claims with edits: pairs of a name and a raw JSON
-// value; the value "-" takes the member out.
+// claims returns the usual claims with edits, as [Members] has them.
 func claims(edits ...string) string {
-	members := [][2]string{
+	return Members([][2]string{
 		{"iss", `"` + Issuer + `"`},
 		{"sub", `"alice"`},
 		{"aud", `"` + Audience + `"`},
 		{"exp", fmt.Sprint(Unix + 3600)},
 		{"iat", fmt.Sprint(Unix)},
 		{"jti", `"n-0S6"`},
-	}
+	}, edits...)
+}
+
+// Members writes an object of members, each a name and raw JSON, with edits: pairs of a name and a raw
+// value, which need not be JSON; the value "-" takes the member out.
+func Members(members [][2]string, edits ...string) string {
+	members = slices.Clone(members)
 	for i := 0; i < len(edits); i += 2 {
 		at := slices.IndexFunc(members, func(m [2]string) bool { return m[0] == edits[i] })
 		switch {
@@ -64,7 +69,7 @@ func claims(edits ...string) string {
 			members = slices.Delete(members, at, at+1)
 		case at >= 0:
 			members[at][1] = edits[i+1]
-		default:
+		case edits[i+1] != "-":
 			members = append(members, [2]string{edits[i], edits[i+1]})
 		}
 	}

@@ -126,7 +126,10 @@ func Alphabet(s string) bool {
 // without regard to case, and with application/ understood where there is no
 // slash (RFC 7515, Section 4.1.9).
 func SameType(a, b string) bool {
-	return strings.EqualFold(trimType(a), trimType(b))
+	a, b = trimType(a), trimType(b)
+	// The names of media types are ASCII (RFC 6838, Section 4.2), of which no letter is longer or shorter in
+	// its other case, as ſ is that of s.
+	return len(a) == len(b) && strings.EqualFold(a, b)
 }
 
 func trimType(s string) string {

@@ -92,6 +92,8 @@ func TestSameType(t *testing.T) {
 		{"at+jwt", "text/at+jwt", false},
 		{"application/a/b", "a/b", false}, // RFC 7515, Section 4.1.9: a/b is whole without the prefix
 		{"application/application/x", "application/x", false},
+		{"secevent+jwt", "\u017fecevent+jwt", false}, // the small letter long s, whose other case is S
+		{"kb+jwt", "\u212ab+jwt", false},             // the sign of the kelvin, whose other case is k
 	} {
 		if SameType(c.a, c.b) != c.same || SameType(c.b, c.a) != c.same {
 			t.Errorf("%q and %q", c.a, c.b)
