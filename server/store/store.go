@@ -48,9 +48,7 @@ package store
 
 import (
 	"context"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jotsuite/jot/internal/fault"
 )
@@ -82,18 +80,6 @@ const (
 	MaxBody = 1 << 20
 )
 
-// ValidName reports whether each of the names can be the identifier of something: UTF-8
-// of 1 to [MaxName] bytes without NUL, which no text in PostgreSQL can have. Stores
-// refuse to keep others, and find none of them.
-func ValidName(names ...string) bool {
-	for _, s := range names {
-		if s == "" || len(s) > MaxName || !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // A Store is all that the server keeps.
 type Store interface {
 	DocumentStore
@@ -102,10 +88,10 @@ type Store interface {
 	UseStore
 	RevocationStore
 
-	// Sweep removes what has ended at now: of each sort at most limit, or a few more. It
-	// returns how many it removed; as long as they are limit or more there may be others. It is
-	// for a timer, in all processes: they do not wait for one another.
-	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
+	// Sweep looks at some limit of what has ended at now, of each sort, removes it, and
+	// reports whether there is more. It is for a timer, in all processes: they do not wait
+	// for one another.
+	Sweep(ctx context.Context, now time.Time, limit int) (removed int, more bool, err error)
 	// Ping reports whether the store can be reached, and written to.
 	Ping(ctx context.Context) error
 	// Close waits for the calls in flight. Those that come later fail with ErrClosed.
