@@ -151,7 +151,7 @@ func (c claims) untyped(says bool) (Kind, []Kind) {
 		return clientAssertion, nil
 	case subject && c.any("nonce", "at_hash", "c_hash", "s_hash") && !c.any("scope", "scp"):
 		return idToken, nil
-	case c.all("exp") && c.any("scope", "scp", "client_id", "cid"):
+	case c.all("exp") && c.any("scope", "scp", "client_id", "cid", "appid", "azpacr"):
 		return accessToken, nil
 	case subject && c.all("aud", "exp") && c.any("azp", "auth_time", "acr", "amr", "sid"):
 		return idToken, nil

@@ -65,8 +65,8 @@ func (s *subject) original() {
 	if reject, ok := errors.AsType[*jwt.RejectError](err); ok {
 		for _, reason := range reject.Unwrap() {
 			r := newRefusal(reason)
-			if family, _, _ := strings.Cut(r.code, "."); family == "key" { // is said with the jwk below
-				continue
+			if len(s.t.Problems) > 0 && r.place == "token" {
+				continue // it is said better
 			}
 			s.refuse(Finding{Rule: r.code, Place: r.place, Message: r.message, Spec: r.spec})
 		}
@@ -99,6 +99,9 @@ func (s *subject) signature(raw string) {
 		return
 	}
 	switch own := s.t.HeaderMember("jwk"); {
+	case alg.Symmetric() && (s.kind == dpopProof || s.kind == clientPoP):
+		// RFC 9449, Section 4.2, and its like: there is no such key in a token.
+		s.refuse(Finding{Rule: "alg.not_allowed", Place: "header.alg", Message: "a proof is made with an asymmetric key", Spec: "RFC 9449, Section 4.2"})
 	case s.kind == dpopProof || s.kind == keyProof && own != nil:
 		s.signedBy(own, "header.jwk", alg, raw[:i], signature)
 	case s.kind == entityStatement && s.iss == s.sub:

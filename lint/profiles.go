@@ -132,7 +132,7 @@ func (s *subject) refused(r refusal, severity Severity, remedy string) {
 			remedy = more
 		}
 	}
-	s.add(Finding{Rule: r.code, Severity: severity, Place: r.place, Message: r.message, Spec: r.spec, Remedy: remedy})
+	s.add(Finding{Rule: r.code, Severity: severity, Place: r.place, Message: r.message, Spec: or(r.spec, rules[r.code].Spec), Remedy: remedy})
 }
 
 func list(names []string) string {

@@ -174,7 +174,7 @@ var substitutes = map[string]jwa.Algorithm{
 
 func (s *subject) makeKey() error {
 	alg, ok := substitutes[s.t.HeaderString("alg")]
-	if !ok {
+	if !ok || alg.Symmetric() && (s.kind == dpopProof || s.kind == clientPoP) { // which have their key in a token
 		alg = jwa.ES256
 	}
 	if alg.Symmetric() {
@@ -267,6 +267,8 @@ func newRefusal(err error) refusal {
 		r.spec = spec.Spec()
 	}
 	switch family, _, _ := strings.Cut(r.code, "."); {
+	case family == "key":
+		r.place = "header.jwk"
 	case errors.Is(err, jwt.ErrHeader), errors.Is(err, jwt.ErrCritical):
 		r.place = "header"
 	case family == "typ", family == "alg", family == "cty":
@@ -275,8 +277,6 @@ func newRefusal(err error) refusal {
 		r.place = "claims"
 	case family == "sig":
 		r.place = "signature"
-	case family == "key":
-		r.place = "header.jwk"
 	}
 	return r
 }
