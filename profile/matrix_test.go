@@ -120,47 +120,56 @@ type column struct {
 	verify func(raw string) error
 }
 
-func columns(t *testing.T) []column {
+func columns(t *testing.T) []column { return columnsWith(t, jwt.Policy{Clock: profiletest.Clock}, nil) }
+
+// columnsWith has the columns for a policy, and a replay that those share which need one; each has its own if it is nil.
+func columnsWith(t *testing.T, j jwt.Policy, shared jwt.Replay) []column {
 	keys := jwk.Set{profiletest.Key(t).Public()}
-	j := jwt.Policy{Clock: profiletest.Clock}
 	ctx := context.Background()
-	ids := made(idtoken.NewVerifier(keys, idtoken.Policy{Issuers: []string{party}, ClientID: here, JWT: j}))
-	access := accesstoken.Policy{Issuers: []string{party}, Audiences: []string{here}, JWT: j}
-	strict := made(accesstoken.NewVerifier(keys, access))
-	access.Lenient = &accesstoken.Lenient{}
-	lenient := made(accesstoken.NewVerifier(keys, access))
+	replay := func() jwt.Replay {
+		if shared != nil {
+			return shared
+		}
+		return jwt.NewReplayCache(1)
+	}
+	ids := func() *idtoken.Verifier {
+		return made(idtoken.NewVerifier(keys, idtoken.Policy{Issuers: []string{party}, ClientID: here, JWT: j}))
+	}
+	access := func(lenient *accesstoken.Lenient) *accesstoken.Verifier {
+		return made(accesstoken.NewVerifier(keys, accesstoken.Policy{Issuers: []string{party}, Audiences: []string{here}, Lenient: lenient, JWT: j}))
+	}
 	attested := func(raw, proof string) error {
 		h := http.Header{}
 		h.Set(attestation.Header, raw)
 		h.Set(attestation.PoPHeader, proof)
-		v := made(attestation.NewVerifier(keys, attestation.Policy{Audience: here, ClientIDs: []string{party}, Replay: jwt.NewReplayCache(1), JWT: j}))
+		v := made(attestation.NewVerifier(keys, attestation.Policy{Audience: here, ClientIDs: []string{party}, Replay: replay(), JWT: j}))
 		_, err := v.Verify(ctx, h, attestation.Expect{NoClientID: true})
 		return err
 	}
 	return []column{
 		{"id-token", []string{"id-token"}, func(raw string) error {
-			_, err := ids.Verify(ctx, raw, idtoken.Expect{Nonce: nonce})
+			_, err := ids().Verify(ctx, raw, idtoken.Expect{Nonce: nonce})
 			return err
 		}},
 		{"id-token, without nonce", []string{"id-token, without nonce"}, func(raw string) error {
-			_, err := ids.Verify(ctx, raw, idtoken.Expect{NoNonce: true})
+			_, err := ids().Verify(ctx, raw, idtoken.Expect{NoNonce: true})
 			return err
 		}},
 		{"access-token", []string{"access-token"}, func(raw string) error {
-			_, err := strict.Verify(ctx, raw)
+			_, err := access(nil).Verify(ctx, raw)
 			return err
 		}},
 		{"access-token, lenient", []string{"access-token", "access-token, lenient"}, func(raw string) error {
-			_, err := lenient.Verify(ctx, raw)
+			_, err := access(&accesstoken.Lenient{}).Verify(ctx, raw)
 			return err
 		}},
 		{"client-assertion", []string{"client-assertion", "client-assertion, plain"}, func(raw string) error {
-			v := made(clientauth.NewVerifier(keys, clientauth.Policy{Issuer: here, ClientID: party, Replay: jwt.NewReplayCache(1), JWT: j}))
+			v := made(clientauth.NewVerifier(keys, clientauth.Policy{Issuer: here, ClientID: party, Replay: replay(), JWT: j}))
 			_, err := v.Verify(ctx, raw, clientauth.Expect{NoClientID: true})
 			return err
 		}},
 		{"authorization-grant", []string{"authorization-grant", "authorization-grant, plain"}, func(raw string) error {
-			v := made(grant.NewVerifier(keys, grant.Policy{Issuer: here, Issuers: []string{party}, AnySubject: true, Replay: jwt.NewReplayCache(1), JWT: j}))
+			v := made(grant.NewVerifier(keys, grant.Policy{Issuer: here, Issuers: []string{party}, AnySubject: true, Replay: replay(), JWT: j}))
 			_, err := v.Verify(ctx, raw)
 			return err
 		}},
@@ -186,7 +195,7 @@ func columns(t *testing.T) []column {
 			return attested(claims{"sub": party, "exp": now + 60, "cnf": object{"jwk": profiletest.Key(t).JWK()}}.Sign(t, profiletest.Key(t), attestation.Type), raw)
 		}},
 		{"ciba-request", []string{"ciba-request"}, func(raw string) error {
-			v := made(ciba.NewVerifier(keys, ciba.Policy{Issuer: here, ClientID: party, Replay: jwt.NewReplayCache(1), JWT: j}))
+			v := made(ciba.NewVerifier(keys, ciba.Policy{Issuer: here, ClientID: party, Replay: replay(), JWT: j}))
 			_, err := v.Verify(ctx, raw, ciba.Expect{ClientID: party, Delivery: ciba.Poll})
 			return err
 		}},
@@ -196,7 +205,7 @@ func columns(t *testing.T) []column {
 			return err
 		}},
 		{"dpop-proof", []string{"dpop-proof"}, func(raw string) error {
-			v := made(dpop.NewVerifier(dpop.Policy{Replay: jwt.NewReplayCache(1), JWT: j}))
+			v := made(dpop.NewVerifier(dpop.Policy{Replay: replay(), JWT: j}))
 			_, err := v.Verify(ctx, raw, dpop.Expect{Method: "GET", URL: here, NoAccessToken: true})
 			return err
 		}},
@@ -216,12 +225,12 @@ func columns(t *testing.T) []column {
 			return err
 		}},
 		{"logout-token", []string{"logout-token"}, func(raw string) error {
-			v := made(logout.NewVerifier(keys, logout.Policy{Issuers: []string{party}, ClientID: here, Replay: jwt.NewReplayCache(1), JWT: j}))
+			v := made(logout.NewVerifier(keys, logout.Policy{Issuers: []string{party}, ClientID: here, Replay: replay(), JWT: j}))
 			_, err := v.Verify(ctx, raw)
 			return err
 		}},
 		{"logout-token, untyped", []string{"logout-token", "logout-token, plain"}, func(raw string) error {
-			v := made(logout.NewVerifier(keys, logout.Policy{Issuers: []string{party}, ClientID: here, LegacyUntyped: true, Replay: jwt.NewReplayCache(1), JWT: j}))
+			v := made(logout.NewVerifier(keys, logout.Policy{Issuers: []string{party}, ClientID: here, LegacyUntyped: true, Replay: replay(), JWT: j}))
 			_, err := v.Verify(ctx, raw)
 			return err
 		}},

@@ -95,7 +95,7 @@ func ClaimEdits(issuer, audience string) []Edit {
 
 	e := add("F16", "at_exp", set("exp", later(0)), "exp.expired")
 	e.Policy, e.Control = Policy{NoLeeway: true}, set("exp", later(1))
-	add("F16", "at_exp_and_leeway", set("exp", later(-60)), "exp.expired").Control = set("exp", later(-59), "nbf", "-")
+	add("F16", "at_exp_and_leeway", set("exp", later(-60), "nbf", later(-60)), "exp.expired").Control = set("exp", later(-59), "nbf", later(-60))
 	e = add("F16", "before_nbf", set("nbf", later(1)), "nbf.early")
 	e.Policy, e.Control = Policy{NoLeeway: true}, set("nbf", later(0))
 	// Both are within the leeway, and no time is in both.
@@ -109,7 +109,7 @@ func ClaimEdits(issuer, audience string) []Edit {
 		{"max_age", Policy{MaxAge: time.Minute}, set("iat", later(-121)), set("iat", later(-119)), []string{"iat.too_old"}},
 		{"max_age_no_iat", Policy{MaxAge: time.Minute}, set("iat", "-"), nil, []string{"iat.missing"}},
 		{"max_lifetime", Policy{MaxLifetime: time.Hour}, set("exp", later(3601)), set("exp", later(3600)), []string{"exp.lifetime"}},
-		{"max_lifetime_no_iat", Policy{MaxLifetime: time.Hour}, set("iat", "-", "exp", later(7200)), nil, []string{"iat.missing", "exp.lifetime"}},
+		{"max_lifetime_no_iat", Policy{MaxLifetime: time.Hour}, set("iat", "-", "exp", later(7200)), set("exp", later(1800)), []string{"iat.missing", "exp.lifetime"}},
 	} {
 		e := add("F19", c.name, c.claims, c.want...)
 		e.Policy, e.Control, e.NoCLI = c.policy, c.control, "the command has no such option"
@@ -135,8 +135,11 @@ func TypeEdits(own string) []Edit {
 			other = "at+jwt"
 		}
 		for i, header := range [][]string{
-			{"typ", "-"}, text("JWT"), text(other), text(own + " "), text(short),
-			text("text/" + own), text("application/application/" + own), {"typ", "-", "TYP", `"` + own + `"`}, {"typ", "-", "cty", `"` + own + `"`},
+			{"typ", "-"},
+			text("JWT"), text(other), text(own + " "), text(short),
+			text("text/" + own), text("application/application/" + own),
+			{"typ", "-", "TYP", `"` + own + `"`},
+			{"typ", "-", "cty", `"` + own + `"`},
 			text(own + ";x=1"), text(short + `+\u006awtx`), text(strings.ToUpper(own) + `\u0000`), text(strings.TrimSuffix(own, "t") + `\u0074\u0301`),
 		} {
 			add(fmt.Sprintf("not_of_the_type_%d", i), header, [][]string{nil, text("application/" + strings.ToUpper(own))}[i%2], "typ.mismatch")

@@ -143,6 +143,16 @@ func (r Refusals) Err() error {
 	return errors.Join(errs...)
 }
 
+// Unaddressed reports whether a token has no aud at all: an empty one is there, and names nobody, so that it is for
+// nobody (RFC 7519, Section 4.1.3).
+func Unaddressed[C any](t *jwt.Token[C]) bool {
+	if len(t.Audience) > 0 {
+		return false
+	}
+	there, _ := t.Claim("aud", new(jwt.Audience)) // which has been read before
+	return !there
+}
+
 // Present is a claim that is noticed and not read.
 type Present bool
 

@@ -270,10 +270,11 @@ func (v *Verifier) tolerant(t *jwt.Token[Claims], _ time.Time) []*jwt.ClaimError
 func (v *Verifier) audience(r *profile.Refusals, t *jwt.Token[Claims]) {
 	switch {
 	case len(v.lenient.Clients) == 0: // package jwt has looked
-	case len(t.Audience) == 0 && !slices.Contains(v.lenient.Clients, t.Claims.ClientID):
-		r.Refuse("aud.missing", "aud", "", "an audience, or a client whose tokens have none", "RFC 9068, Section 2.2")
-	case len(t.Audience) > 0 && !slices.ContainsFunc(t.Audience, func(a string) bool { return slices.Contains(v.audiences, a) }):
+	case slices.ContainsFunc(t.Audience, func(a string) bool { return slices.Contains(v.audiences, a) }):
+	case !profile.Unaddressed(t):
 		r.Refuse("aud.mismatch", "aud", strings.Join(t.Audience, " "), strings.Join(v.audiences, " or "), "RFC 9068, Section 4")
+	case !slices.Contains(v.lenient.Clients, t.Claims.ClientID):
+		r.Refuse("aud.missing", "aud", "", "an audience, or a client whose tokens have none", "RFC 9068, Section 2.2")
 	}
 }
 

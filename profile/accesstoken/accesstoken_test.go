@@ -101,6 +101,7 @@ func TestLenient(t *testing.T) {
 		"no aud, of a client":        {change: []any{"aud", nil, "token_use", "access"}, lenient: cognito},
 		"no aud, of another client":  {change: []any{"aud", nil, "token_use", "access", "client_id", "c2"}, lenient: cognito, want: []string{"aud.missing"}},
 		"no aud, of no client":       {change: []any{"aud", nil, "token_use", "access", "client_id", nil}, lenient: cognito, want: []string{"aud.missing"}},
+		"an empty aud, of a client":  {change: []any{"aud", []string{}, "token_use", "access"}, lenient: cognito, want: []string{"aud.mismatch"}},
 		"another aud, of a client":   {change: []any{"aud", "other", "token_use", "access"}, lenient: cognito, want: []string{"aud.mismatch"}},
 		"the aud, of another client": {change: []any{"client_id", "c2", "token_use", "access"}, lenient: cognito},
 		"the claim":                  {change: []any{"typ", "Bearer"}, lenient: Lenient{Claim: "typ", Value: "Bearer"}},

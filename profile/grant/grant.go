@@ -186,7 +186,7 @@ func (v *Verifier) check(t *jwt.Token[Claims], now time.Time) []*jwt.ClaimError 
 	var r profile.Refusals
 	if p.LegacyBitbucket {
 		r.Require(c, "Bitbucket Cloud, Understanding JWT for apps", "iss", "sub", "exp", "iat")
-		if len(c.Audience) > 0 && !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(v.audiences, a) }) {
+		if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(v.audiences, a) }) && !profile.Unaddressed(t) {
 			r.Refuse("aud.mismatch", "aud", strings.Join(c.Audience, " "), "the server, or no audience", "RFC 7519, Section 4.1.3")
 		}
 		t.Claims.QueryHash = false // which is theirs

@@ -203,6 +203,7 @@ func TestLegacyBitbucket(t *testing.T) {
 		"typed":               {typ: Type, want: []string{"typ.mismatch"}},
 		"a hash of a request": {change: []any{"qsh", "88396352255a6c933def07620a3281c9e27d8c668e0f4d01a8ecdbb74ca52c97"}},
 		"the server":          {change: []any{"aud", "https://as.example"}},
+		"an empty aud":        {change: []any{"aud", []string{}}, want: []string{"aud.mismatch"}},
 		"another server":      {change: []any{"aud", "https://evil.example"}, want: []string{"aud.mismatch", "aud.not_sole"}},
 		"another beside":      {change: []any{"aud", []string{"https://as.example", "https://evil.example"}}, want: []string{"aud.not_sole"}},
 		"another app":         {change: []any{"iss", "evil"}, want: []string{"iss.mismatch"}},

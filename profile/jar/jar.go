@@ -245,7 +245,7 @@ func (v *Verifier) check(r *profile.Refusals, t *jwt.Token[Claims], now time.Tim
 		most = 60 * time.Minute
 	)
 	// RFC 7519, Section 4.1.3.
-	if len(t.Audience) > 0 && !t.Audience.Contains(v.policy.Issuer) {
+	if !t.Audience.Contains(v.policy.Issuer) && !profile.Unaddressed(t) {
 		r.Refuse("aud.mismatch", "aud", strings.Join(t.Audience, " "), "the issuer identifier of the server", "RFC 9101, Section 4")
 	}
 	if !v.policy.FAPI {

@@ -83,7 +83,7 @@ func TestRules(t *testing.T) {
 		"request_uri":                  {change: []any{"request_uri", "https://c1.example"}, want: []string{"request.nested"}},
 
 		"no aud":             {change: []any{"aud", nil}},
-		"an empty aud":       {change: []any{"aud", []string{}}},
+		"an empty aud":       {change: []any{"aud", []string{}}, want: []string{"aud.mismatch"}}, // which names nobody
 		"another aud":        {change: []any{"aud", "https://evil.example"}, want: []string{"aud.mismatch"}},
 		"aud is an array":    {change: []any{"aud", []string{"https://evil.example", "https://as.example"}}},
 		"aud is the client":  {change: []any{"aud", "c1"}, want: []string{"aud.mismatch"}},
