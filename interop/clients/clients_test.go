@@ -19,7 +19,7 @@ var peers = []string{"jose", "oauth4webapi", "openid-client", "dpop", "express-o
 
 // kinds are the rows: kinds of tokens, and behind a comma a form of one; and below them what is done with tokens.
 var kinds = []string{
-	"id-token", "id-token, encrypted", "id-token, front channel", "id-token, detached signature",
+	"id-token", "id-token, encrypted", "id-token, front channel", "id-token, detached signature", "id-token, other algorithms",
 	"access-token", "access-token, without typ", "access-token, DPoP", "access-token, certificate", "dpop-proof",
 	"client-assertion, private_key_jwt", "client-assertion, client_secret_jwt", "request-object",
 	"jarm", "jarm, encrypted", "userinfo", "userinfo, encrypted", "introspection", "introspection, encrypted",
@@ -55,8 +55,9 @@ type lack struct {
 	why string
 	// has reports whether a name that the peer exports says that it has learned it.
 	has func(name string) bool
-	// run, if not nil, is what it does not accept.
-	run func() error
+	// run, if not nil, is what it refuses, and says is with what.
+	run  func() error
+	says string
 }
 
 func matching(pattern string) func(string) bool {
@@ -83,7 +84,7 @@ func TestClients(t *testing.T) {
 	here := []string{"x/oauth2", "go-oidc"}
 	if r.node != nil {
 		here = peers
-		checks = slices.Concat(checks, joseChecks(r), singleChecks(r), flowChecks(r))
+		checks = slices.Concat(checks, joseChecks(r), algorithmChecks(r), singleChecks(r), flowChecks(r))
 		lacks = slices.Concat(lacks, nodeLacks(r))
 		var a struct{ Names map[string][]string }
 		if err := r.node.Do(map[string]string{"do": "names"}, &a); err != nil {
@@ -150,8 +151,10 @@ func TestClients(t *testing.T) {
 		if l.has == nil && l.run == nil {
 			t.Errorf("nothing would show that it is untrue that %s: %s", l.peer, l.why)
 		}
-		if l.run != nil && l.run() == nil {
-			t.Errorf("%s does it, though %s", l.peer, l.why)
+		if l.run != nil {
+			if err := l.run(); err == nil || !strings.Contains(err.Error(), l.says) {
+				t.Errorf("%s: %v, though %s", l.peer, err, l.why)
+			}
 		}
 		for _, name := range names[l.peer] {
 			if l.has != nil && l.has(name) {

@@ -64,7 +64,7 @@ func defects(defect, kind string) any {
 // flowChecks are those of oauth4webapi and openid-client.
 func flowChecks(r *rig) []check {
 	var checks []check
-	compared, expired := "CLAIM_COMPARISON", "TIMESTAMP_CHECK"
+	audience, issuer, expired := `JWT "aud"`, `JWT "iss"`, `JWT "exp"`
 	for peer, do := range map[string]string{"oauth4webapi": "oauth4webapi", "openid-client": "openidClient"} {
 		// accepts is a check of what the server makes, in a flow that ends with a user.
 		accepts := func(kind, made string, t turn, j job, controls map[string]string) {
@@ -106,29 +106,38 @@ func flowChecks(r *rig) []check {
 				return err
 			}, controls})
 		}
-		accepts("id-token", "id-token", turn{}, job{"what": "login"}, map[string]string{"aud": compared, "iss": compared, "exp": expired, "nonce": "nonce"})
-		accepts("id-token, encrypted", "id-token", turn{encrypt: true}, job{"what": "login", "decrypt": jwkOf(r.recipient)}, map[string]string{"aud": compared})
+		accepts("id-token", "id-token", turn{}, job{"what": "login"}, map[string]string{"aud": audience, "iss": issuer, "exp": expired, "nonce": "nonce"})
+		accepts("id-token, encrypted", "id-token", turn{encrypt: true}, job{"what": "login", "decrypt": jwkOf(r.recipient)}, map[string]string{"aud": audience})
 		accepts("id-token, detached signature", "id-token, front channel", turn{}, job{"what": "login", "mode": "detached", "response_type": "code id_token"},
-			map[string]string{"aud": compared, "c_hash": "c_hash", "s_hash": "s_hash"})
+			map[string]string{"aud": audience, "c_hash": "c_hash", "s_hash": "s_hash"})
+		checks = append(checks, check{"id-token, other algorithms", peer, ours, func(defect string) error {
+			for _, alg := range algorithms[1:] {
+				sub, err := r.flow(do, turn{kind: "id-token, front channel", defect: defect, alg: alg}, job{"what": "login", "mode": "detached", "response_type": "code id_token"})
+				if err != nil || sub != "alice" {
+					return fmt.Errorf("%s: %q, %w", alg, sub, err)
+				}
+			}
+			return nil
+		}, map[string]string{"c_hash": "c_hash"}})
 		if peer == "oauth4webapi" {
 			accepts("id-token, front channel", "id-token, front channel", turn{}, job{"what": "login", "mode": "hybrid", "response_type": "code id_token"},
-				map[string]string{"aud": compared, "c_hash": "c_hash"})
+				map[string]string{"aud": audience, "c_hash": "c_hash"})
 		} else {
 			accepts("id-token, front channel", "id-token, front channel", turn{}, job{"what": "login", "mode": "implicit", "response_type": "id_token"},
-				map[string]string{"aud": compared, "nonce": "nonce"})
+				map[string]string{"aud": audience, "nonce": "nonce"})
 		}
-		accepts("jarm", "jarm", turn{}, job{"what": "login", "mode": "jarm"}, map[string]string{"aud": compared, "iss": compared, "exp": expired})
-		accepts("jarm, encrypted", "jarm", turn{encrypt: true}, job{"what": "login", "mode": "jarm", "decrypt": jwkOf(r.recipient)}, map[string]string{"aud": compared})
+		accepts("jarm", "jarm", turn{}, job{"what": "login", "mode": "jarm"}, map[string]string{"aud": audience, "iss": issuer, "exp": expired})
+		accepts("jarm, encrypted", "jarm", turn{encrypt: true}, job{"what": "login", "mode": "jarm", "decrypt": jwkOf(r.recipient)}, map[string]string{"aud": audience})
 		info := job{"what": "userinfo", "access_token": true, "metadata": job{"userinfo_signed_response_alg": "ES256"}}
-		accepts("userinfo", "userinfo", turn{}, info, map[string]string{"aud": compared, "iss": compared, "sub": "sub"})
+		accepts("userinfo", "userinfo", turn{}, info, map[string]string{"aud": audience, "iss": issuer, "sub": "sub"})
 		info = maps.Clone(info)
 		info["decrypt"] = jwkOf(r.recipient)
-		accepts("userinfo, encrypted", "userinfo", turn{encrypt: true}, info, map[string]string{"aud": compared})
+		accepts("userinfo, encrypted", "userinfo", turn{encrypt: true}, info, map[string]string{"aud": audience})
 		worth := job{"what": "introspection", "access_token": true, "metadata": job{"introspection_signed_response_alg": "ES256"}}
-		accepts("introspection", "introspection", turn{}, worth, map[string]string{"aud": compared, "iss": compared})
+		accepts("introspection", "introspection", turn{}, worth, map[string]string{"aud": audience, "iss": issuer})
 		worth = maps.Clone(worth)
 		worth["decrypt"] = jwkOf(r.recipient)
-		accepts("introspection, encrypted", "introspection", turn{encrypt: true}, worth, map[string]string{"aud": compared})
+		accepts("introspection, encrypted", "introspection", turn{encrypt: true}, worth, map[string]string{"aud": audience})
 
 		credentials := job{"what": "grant", "grant_type": "client_credentials", "parameters": job{}, "part": "client-assertion"}
 		makes("client-assertion, private_key_jwt", "client-assertion, private_key_jwt", credentials,
@@ -201,7 +210,7 @@ func flowChecks(r *rig) []check {
 		}
 		_, err := r.flow("oauth4webapi", turn{}, job{"what": "access-token", "url": req.URL.String(), "headers": h, "audience": r.api(), "required": required})
 		return err
-	}, map[string]string{"aud": compared, "exp": expired, "htu": "htu", "ath": "ath", "jkt": "confirmation mismatch"})...)
+	}, map[string]string{"aud": audience, "exp": expired, "htu": "htu", "ath": "ath", "jkt": "confirmation mismatch"})...)
 }
 
 // accessChecks are those of a peer that is an API: access tokens of the library, alone and with a proof.
@@ -335,39 +344,33 @@ func nodeLacks(r *rig) []lack {
 		return func(name string) bool { return matching("^(issue|sign|create|encrypt)")(name) && but(known...)(name) }
 	}
 	lacks := []lack{
-		{"jose", did, ours, "it makes and reads tokens, and does nothing with them", matching("discover|^fetch|grant|introspect|challenge"), nil},
-		{"jose", did, theirs, "it makes and reads tokens, and sends none", matching("discover|^fetch|grant|introspect|pushed"), nil},
+		{"jose", did, ours, "it makes and reads tokens, and does nothing with them", matching("discover|^fetch|grant|introspect|challenge"), nil, ""},
+		{"jose", did, theirs, "it makes and reads tokens, and sends none", matching("discover|^fetch|grant|introspect|pushed"), nil, ""},
 	}
 	dpopOnly := but("calculateThumbprint", "generateKeyPair", "generateProof")
 	bearerOnly := but("auth", "claimCheck", "claimEquals", "claimIncludes", "requiredScopes", "scopeIncludesAny",
 		"UnauthorizedError", "InvalidRequestError", "InvalidTokenError", "InsufficientScopeError")
 	lacks = append(
 		lacks,
-		lack{"dpop", ".*", ours, "it makes proofs and nothing else", dpopOnly, nil},
-		lack{"dpop", otherThan("dpop-proof"), theirs, "it makes proofs and nothing else", dpopOnly, nil},
-		lack{"express-oauth2-jwt-bearer", ".*", theirs, "it makes no tokens", bearerOnly, nil},
-		lack{"express-oauth2-jwt-bearer", otherThan("access-token", "access-token, without typ", "access-token, DPoP", "access-token, certificate", "dpop-proof"), ours, "it reads access tokens and their proofs alone", bearerOnly, nil},
+		lack{"dpop", ".*", ours, "it makes proofs and nothing else", dpopOnly, nil, ""},
+		lack{"dpop", otherThan("dpop-proof"), theirs, "it makes proofs and nothing else", dpopOnly, nil, ""},
+		lack{"express-oauth2-jwt-bearer", ".*", theirs, "it makes no tokens", bearerOnly, nil, ""},
+		lack{"express-oauth2-jwt-bearer", otherThan("access-token", "access-token, without typ", "access-token, DPoP", "access-token, certificate", "dpop-proof"), ours, "it reads access tokens and their proofs alone", bearerOnly, nil, ""},
 	)
 	for _, peer := range []string{"oauth4webapi", "openid-client"} {
 		lacks = append(
 			lacks,
-			lack{peer, "client-assertion.*|request-object|authorization-grant|" + more, ours, "it is a client, and reads what is made for clients alone", verifies, nil},
-			lack{peer, "logout-token", ours, "it reads no logout tokens", matching("logout.*(token|request)|(validate|process).*logout"), nil},
-			lack{peer, made + "|logout-token|authorization-grant|" + more, theirs, "it signs client assertions, request objects and proofs alone", signs("issueRequestObject"), nil},
-			lack{peer, "client credentials grant|pushed request|token exchange|JWT bearer grant|token source|guard with DPoP and nonce", ours, "that is for a server to accept", matching("^(serve|handle|middleware)"), nil},
-			lack{peer, "server metadata|guard's (challenge|metadata)", theirs, "it publishes none", matching("^(publish|serve)"), nil},
-			lack{peer, "token source", theirs, "that is of Go", matching("tokensource"), nil},
+			lack{peer, "client-assertion.*|request-object|authorization-grant|" + more, ours, "it is a client, and reads what is made for clients alone", verifies, nil, ""},
+			lack{peer, "logout-token", ours, "it reads no logout tokens", matching("logout.*(token|request)|(validate|process).*logout"), nil, ""},
+			lack{peer, made + "|logout-token|authorization-grant|" + more, theirs, "it signs client assertions, request objects and proofs alone", signs("issueRequestObject"), nil, ""},
+			lack{peer, "client credentials grant|pushed request|token exchange|JWT bearer grant|token source|guard with DPoP and nonce", ours, "that is for a server to accept", matching("^(serve|handle|middleware)"), nil, ""},
+			lack{peer, "server metadata|guard's (challenge|metadata)", theirs, "it publishes none", matching("^(publish|serve)"), nil, ""},
+			lack{peer, "token source", theirs, "that is of Go", matching("tokensource"), nil, ""},
 		)
 	}
-	validate := func(claims *accesstoken.Claims, raw string) func() error {
+	refuses := func(raw string) func() error {
 		return func() error {
-			req := must(http.NewRequest(http.MethodGet, api, nil))
-			if raw == "" {
-				req = r.request(api, claims, "")
-			} else {
-				req.Header.Set("Authorization", "Bearer "+raw)
-			}
-			_, err := r.flow("oauth4webapi", turn{}, job{"what": "access-token", "url": api, "headers": job{"Authorization": req.Header.Get("Authorization")}, "audience": r.api()})
+			_, err := r.flow("oauth4webapi", turn{}, job{"what": "access-token", "url": api, "headers": job{"Authorization": "Bearer " + raw}, "audience": r.api()})
 			return err
 		}
 	}
@@ -375,10 +378,10 @@ func nodeLacks(r *rig) []lack {
 	untyped := must(jwt.Sign(ctx, must(r.keys.Signer(ctx, jwa.ES256)), jwt.Header{}, registered(r.URL, r.api(), ""), accesstoken.Claims{ClientID: web, Scope: "orders:read"}))
 	return append(
 		lacks,
-		lack{"oauth4webapi", "access-token, certificate", ours, "it knows one confirmation, that of DPoP", nil, validate(&accesstoken.Claims{Confirmation: &pop.Confirmation{X5TS256: strings.Repeat("A", 43)}}, "")},
-		lack{"oauth4webapi", "access-token, without typ", ours, "it reads no access token without the typ", nil, validate(nil, untyped)},
-		lack{"openid-client", "access-token.*|dpop-proof", ours, "it is no API", matching("validate.*(access|proof|dpop)"), nil},
-		lack{"openid-client", "guard's metadata", ours, "it does not fetch the metadata of resources", matching("resource.*(discovery|metadata)"), nil},
+		lack{"oauth4webapi", "access-token, certificate", ours, "it knows one confirmation, that of DPoP", nil, refuses(r.accessToken("", accesstoken.Claims{Confirmation: &pop.Confirmation{X5TS256: strings.Repeat("A", 43)}})), "OAUTH_UNSUPPORTED_OPERATION: unsupported JWT Confirmation method"},
+		lack{"oauth4webapi", "access-token, without typ", ours, "it reads no access token without the typ", nil, refuses(untyped), `"typ"`},
+		lack{"openid-client", "access-token.*|dpop-proof", ours, "it is no API", matching("validate.*(access|proof|dpop)"), nil, ""},
+		lack{"openid-client", "guard's metadata", ours, "it does not fetch the metadata of resources", matching("resource.*(discovery|metadata)"), nil, ""},
 	)
 }
 

@@ -114,6 +114,19 @@ func goChecks(r *rig) []check {
 			}
 			return id.VerifyAccessToken("an access token")
 		}, map[string]string{"aud": "expected audience", "iss": "different provider", "exp": "expired", "at_hash": "hash", "key": "signature"}},
+		{"id-token, other algorithms", "go-oidc", ours, func(defect string) error {
+			for _, alg := range algorithms[1:] {
+				r.begin(turn{kind: "id-token", defect: defect, alg: alg})
+				id, err := verifier.Verify(ctx, r.idToken("id-token", idtoken.Claims{}, "an access token", "", ""))
+				if err == nil {
+					err = id.VerifyAccessToken("an access token")
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %w", alg, err)
+				}
+			}
+			return nil
+		}, map[string]string{"at_hash": "hash"}},
 		{"id-token", "go-oidc", theirs, func(defect string) error {
 			g := registered(test.URL, web, defect)
 			claims := must(json.Marshal(map[string]any{"iss": g.Issuer, "sub": g.Subject, "aud": g.Audience, "exp": g.Expiry.Unix(), "iat": g.IssuedAt.Unix()}))
@@ -223,18 +236,18 @@ func goLacks() []lack {
 	reads := matching("^(verify|validate|introspect|decrypt)")
 	signs := matching("^(sign|issue|encode|encrypt)")
 	return []lack{
-		{"x/oauth2", otherThan("token source"), ours, "it verifies no tokens", reads, nil},
+		{"x/oauth2", otherThan("token source"), ours, "it verifies no tokens", reads, nil, ""},
 		{"x/oauth2", otherThan("authorization-grant", "JWT bearer grant", "client credentials grant"), theirs, "it makes grants alone", func(name string) bool {
 			return signs(name) || matching("dpop|pushed|request_?object|assertion|tokenexchange|discover|metadata")(name)
-		}, nil},
-		{"go-oidc", otherThan("id-token", "id-token, encrypted", "logout-token", "userinfo", "userinfo, encrypted", "server metadata", "id-token, front channel", "id-token, detached signature"), ours, "it reads ID tokens, logout tokens and UserInfo alone", func(name string) bool {
+		}, nil, ""},
+		{"go-oidc", otherThan("id-token", "id-token, encrypted", "id-token, other algorithms", "logout-token", "userinfo", "userinfo, encrypted", "server metadata", "id-token, front channel", "id-token, detached signature"), ours, "it reads ID tokens, logout tokens and UserInfo alone", func(name string) bool {
 			return reads(name) && but("Verify", "VerifyLogout", "VerifyAccessToken", "VerifySignature")(name)
-		}, nil},
-		{"go-oidc", "(id-token|userinfo), encrypted", ours, "it does not decrypt", matching("decrypt"), nil},
-		{"go-oidc", "id-token, (front channel|detached signature)", ours, "it has the hash of access tokens alone", matching("code|state"), nil},
+		}, nil, ""},
+		{"go-oidc", "(id-token|userinfo), encrypted", ours, "it does not decrypt", matching("decrypt"), nil, ""},
+		{"go-oidc", "id-token, (front channel|detached signature)", ours, "it has the hash of access tokens alone", matching("code|state"), nil, ""},
 		{"go-oidc", otherThan("id-token", "server metadata"), theirs, "its test server makes ID tokens alone", func(name string) bool {
 			return signs(name) && but("SignIDToken")(name)
-		}, nil},
+		}, nil, ""},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -303,7 +304,7 @@ func joseChecks(r *rig) []check {
 				options["maxTokenAge"] = "5m"
 			}
 		}
-		toJose, fromJose := map[string]string{}, map[string]string{}
+		toJose, fromJose := map[string]string{}, map[string]string{"typ": "typ.mismatch"}
 		for _, c := range s.controls {
 			toJose[c[0]], fromJose[c[0]] = c[1], c[2]
 		}
@@ -343,6 +344,12 @@ func joseChecks(r *rig) []check {
 			}
 			t := must(unverified.Parse(raw))
 			header := map[string]any{"alg": signer.Algorithm().Name(), "typ": s.typ}
+			if defect == "typ" {
+				header["typ"] = secevent.Type
+				if s.typ == secevent.Type {
+					header["typ"] = accesstoken.Type
+				}
+			}
 			j := map[string]any{"do": "sign", "header": header, "claims": json.RawMessage(t.Payload)}
 			var keys jwk.Set
 			switch k := s.key.(type) {
@@ -381,4 +388,40 @@ func (s *server) encrypted(ctx context.Context, key jwk.Signer, typ string, g jw
 	}
 	to := jwt.Recipient{Key: s.recipient.Public(), Encryption: jwa.A256GCM}
 	return jwt.SignEncrypted(ctx, key, to, jwt.Header{Type: typ}, g, claims, jwt.AllowMissingExpiry)
+}
+
+// algorithmChecks exchange ID tokens of all algorithms with jose, which has both names of Ed25519.
+func algorithmChecks(r *rig) []check {
+	ctx := context.Background()
+	keys := []*jwk.PrivateKey{must(jwk.Generate(jwa.Ed25519))}
+	for _, alg := range algorithms[1:] {
+		keys = append(keys, must(jwk.Generate(alg)))
+	}
+	each := func(do func(alg string, key *jwk.PrivateKey, raw string) error) func(string) error {
+		return func(defect string) error {
+			for _, key := range keys {
+				raw := must(idtoken.Sign(ctx, key, registered(r.URL, web, defect), idtoken.Claims{Nonce: "n-1"}))
+				if err := do(key.Algorithm().Name(), key, raw); err != nil {
+					return fmt.Errorf("%s: %w", key.Algorithm(), err)
+				}
+			}
+			return nil
+		}
+	}
+	return []check{
+		{"id-token, other algorithms", "jose", ours, each(func(alg string, key *jwk.PrivateKey, raw string) error {
+			options := job{"typ": "JWT", "issuer": r.URL, "audience": web, "algorithms": []string{alg}}
+			return r.node.Do(job{"do": "verify", "token": raw, "options": options, "key": key.Public().JWK()}, &struct{}{})
+		}), map[string]string{"aud": `"aud"`}},
+		{"id-token, other algorithms", "jose", theirs, each(func(alg string, key *jwk.PrivateKey, raw string) error {
+			var a struct{ Token string }
+			j := job{"do": "sign", "header": job{"alg": alg}, "claims": json.RawMessage(must(unverified.Parse(raw)).Payload), "key": jwkOf(key)}
+			if err := r.node.Do(j, &a); err != nil {
+				return err
+			}
+			v := must(idtoken.NewVerifier(jwk.Set{key.Public()}, idtoken.Policy{Issuers: []string{r.URL}, ClientID: web}))
+			_, err := v.Verify(ctx, a.Token, idtoken.Expect{Nonce: "n-1"})
+			return err
+		}), map[string]string{"aud": "aud.mismatch"}},
+	}
 }

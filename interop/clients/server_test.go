@@ -45,6 +45,9 @@ const (
 	other    = "https://other.example" // for whom, or by whom, a broken token is
 )
 
+// algorithms are those of ID tokens; all else is signed with the first.
+var algorithms = []jwa.Algorithm{jwa.ES256, jwa.ES384, jwa.ES512, jwa.RS256, jwa.PS256, jwa.EdDSA}
+
 // server is an authorization server, an OpenID provider and an API, made of the library's packages.
 type server struct {
 	*httptest.Server
@@ -79,6 +82,7 @@ type turn struct {
 	defect  string         // what is wrong with the tokens of kind that the server makes, see [registered]
 	kind    string         //
 	encrypt bool           // what the server makes for web
+	alg     jwa.Algorithm  // of tokens of kind; zero is ES256
 	refused error          // why the server has refused a request
 	seen    map[string]int // the tokens that it has accepted, by kind
 }
@@ -135,7 +139,7 @@ func must[T any](v T, err error) T {
 func newServer(t *testing.T) *server {
 	ctx := t.Context()
 	s := &server{
-		keys:      must(keyset.NewRotation(&keyset.MemoryStore{}, keyset.Timetable{}, jwa.ES256)),
+		keys:      must(keyset.NewRotation(&keyset.MemoryStore{}, keyset.Timetable{}, algorithms...)),
 		web:       must(jwk.Generate(jwa.ES256)),
 		recipient: must(jwk.GenerateDecryptionKey(jwa.ECDH_ES_A256KW, "P-256")),
 		partner:   must(jwk.Generate(jwa.RS256)),
@@ -197,12 +201,16 @@ func (s *server) api() string { return s.URL + "/orders" }
 
 func (s *server) metadata(w http.ResponseWriter, _ *http.Request) {
 	es := []string{"ES256"}
+	var all []string
+	for _, a := range algorithms {
+		all = append(all, a.Name())
+	}
 	write(w, oauth.ServerMetadata{
 		Issuer: s.URL, AuthorizationEndpoint: s.URL + "/authorize", TokenEndpoint: s.URL + "/token", JWKSURI: s.URL + "/jwks",
 		PushedAuthorizationEndpoint: s.URL + "/par", UserInfoEndpoint: s.URL + "/userinfo", IntrospectionEndpoint: s.URL + "/introspect",
 		ResponseTypesSupported: []string{"code", "code id_token", "id_token"}, CodeChallengeMethodsSupported: []string{oauth.S256}, IssuerInResponse: true,
 		TokenEndpointAuthMethods:     []string{clientauth.PrivateKeyJWT, clientauth.ClientSecretJWT},
-		TokenEndpointAuthSigningAlgs: []string{"ES256", "HS256"}, IDTokenSigningAlgs: es, UserInfoSigningAlgs: es,
+		TokenEndpointAuthSigningAlgs: []string{"ES256", "HS256"}, IDTokenSigningAlgs: all, UserInfoSigningAlgs: es,
 		AuthorizationSigningAlgs: es, IntrospectionSigningAlgs: es, RequestObjectSigningAlgs: es, DPoPSigningAlgs: es, SubjectTypesSupported: []string{"public"},
 	})
 }
@@ -237,12 +245,15 @@ func issue[C any](s *server, kind, typ, audience string, change func(*jwt.Regist
 	if turn.kind != kind {
 		turn.defect, turn.encrypt = "", false
 	}
+	if turn.kind != kind || turn.alg == (jwa.Algorithm{}) {
+		turn.alg = jwa.ES256
+	}
 	r := registered(s.URL, audience, turn.defect)
 	if change != nil {
 		change(&r)
 	}
 	ctx := context.Background()
-	key := must(s.keys.Signer(ctx, jwa.ES256))
+	key := must(s.keys.Signer(ctx, turn.alg))
 	if turn.defect == "key" {
 		key = must(jwk.NewPrivateKey(jwa.ES256, key.KeyID(), must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))))
 	}
@@ -262,6 +273,10 @@ func (s *server) accessToken(kind string, c accesstoken.Claims) string {
 
 // idToken makes an ID token for web; a defect may be one of its hashes.
 func (s *server) idToken(kind string, c idtoken.Claims, accessToken, code, state string) string {
+	alg := s.end().alg
+	if alg == (jwa.Algorithm{}) {
+		alg = jwa.ES256
+	}
 	hash := func(claim, value string) string {
 		if t := s.end(); t.kind == kind && t.defect == claim {
 			value += "another"
@@ -269,7 +284,7 @@ func (s *server) idToken(kind string, c idtoken.Claims, accessToken, code, state
 		if value == "" {
 			return ""
 		}
-		return must(idtoken.Hash(jwa.ES256, value))
+		return must(idtoken.Hash(alg, value))
 	}
 	c.ATHash, c.CHash, c.SHash = hash("at_hash", accessToken), hash("c_hash", code), hash("s_hash", state)
 	if t := s.end(); t.kind == kind && t.defect == "nonce" {
