@@ -29,7 +29,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, need Need, err er
 			w.Header().Add("WWW-Authenticate", c.String())
 		}
 	}
-	if e == errNoToken { // RFC 6750, Section 3.1: no error information
+	if errors.Is(e.Cause, errNoToken) { // RFC 6750, Section 3.1: no error information
 		w.WriteHeader(e.HTTPStatus())
 		return
 	}
@@ -53,7 +53,7 @@ func (g *Guard) challenges(r *http.Request, need Need, e *oauth.Error) (out []oa
 	}
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	usedDPoP := g.policy.DPoP != nil && strings.EqualFold(scheme, oauth.DPoP)
-	if e == errNoToken {
+	if errors.Is(e.Cause, errNoToken) {
 		e = nil
 	}
 	if g.policy.DPoP != nil {

@@ -77,7 +77,7 @@ func Example() {
 	// 200 [] the orders of alice for shop false
 	// log: /orders oauth: insufficient_scope: the access token lacks a scope <nil>
 	// 403 [Bearer error="insufficient_scope", error_description="the access token lacks a scope", scope="orders:read", resource_metadata="https://api.example/.well-known/oauth-protected-resource"] {"error":"insufficient_scope","error_description":"the access token lacks a scope"}
-	// log: /orders oauth: invalid_token: there is no access token <nil>
+	// log: /orders oauth: invalid_token: there is no access token guard: there is neither Bearer nor DPoP
 	// 401 [Bearer scope="orders:read", resource_metadata="https://api.example/.well-known/oauth-protected-resource"]
 }
 

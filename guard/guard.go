@@ -75,7 +75,7 @@ type Guard struct {
 func New(p Policy) (*Guard, error) {
 	resource, err := url.Parse(p.Resource)
 	switch {
-	case err != nil || resource.Scheme != "https" && resource.Scheme != "http" || resource.Host == "" || resource.Fragment != "" || resource.User != nil:
+	case err != nil || resource.Scheme != "https" && resource.Scheme != "http" || resource.Host == "" || strings.Contains(p.Resource, "#") || resource.User != nil:
 		return nil, incomplete("Resource is the https URL by which clients name the API")
 	case p.JWT == nil && p.Introspection == nil:
 		return nil, incomplete("there is neither JWT nor Introspection: nothing can verify a token")
@@ -84,8 +84,9 @@ func New(p Policy) (*Guard, error) {
 	if p.PublicURL == "" {
 		g.public = resource.Scheme + "://" + resource.Host
 	}
-	if u, err := url.Parse(g.public); err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return nil, incomplete("PublicURL is a URL without query and fragment")
+	// What follows a question mark, even a bare one, is no part of what a proof is held to: the path would be none.
+	if u, err := url.Parse(g.public); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(g.public, "?#") || u.User != nil {
+		return nil, incomplete("PublicURL is an http or https URL without query and fragment")
 	}
 	if p.ClientCertificate == nil {
 		g.policy.ClientCertificate = TLSCertificate
@@ -104,7 +105,8 @@ func New(p Policy) (*Guard, error) {
 func incomplete(detail string) error { return fmt.Errorf("%w: guard: %s", jwt.ErrPolicy, detail) }
 
 // Handler serves with next the requests whose token is good and has what need asks for, and answers all others itself, with the
-// challenges of RFC 6750, 9449, 9470 and 9728. [FromContext] returns the token.
+// challenges of RFC 6750, 9449, 9470 and 9728. [FromContext] returns the token. A request goes through one such handler: a second one
+// behind it would find the DPoP proof used.
 func (g *Guard) Handler(next http.Handler, need Need) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, err := g.Verify(r, need)
@@ -148,8 +150,8 @@ func (g *Guard) Verify(r *http.Request, need Need) (*Token, error) {
 	return t, nil
 }
 
-// errNoToken is the request without a token: the challenge to it names no error (RFC 6750, Section 3.1).
-var errNoToken = &oauth.Error{Code: oauth.InvalidToken, Description: "there is no access token", Status: http.StatusUnauthorized}
+// errNoToken is the cause of the error of a request without a token: the challenge to it names no error (RFC 6750, Section 3.1).
+var errNoToken = errors.New("guard: there is neither Bearer nor DPoP")
 
 // credentials returns the token of the request and the scheme by which it came.
 func credentials(r *http.Request) (scheme, raw string, err error) {
@@ -165,7 +167,7 @@ func credentials(r *http.Request) (scheme, raw string, err error) {
 	case inURL:
 		return "", "", badRequest("the access token belongs into the Authorization header, not into the URL")
 	case len(values) == 0:
-		return "", "", errNoToken
+		return "", "", invalid("there is no access token", errNoToken)
 	}
 	scheme, raw, _ = strings.Cut(values[0], " ")
 	switch {
@@ -174,7 +176,7 @@ func credentials(r *http.Request) (scheme, raw string, err error) {
 	case strings.EqualFold(scheme, oauth.DPoP):
 		scheme = oauth.DPoP
 	default:
-		return "", "", errNoToken
+		return "", "", invalid("there is no access token", errNoToken)
 	}
 	if raw = strings.TrimLeft(raw, " "); !isToken68(raw) {
 		return "", "", badRequest("the Authorization header has no token")
@@ -252,8 +254,12 @@ func (g *Guard) bound(r *http.Request, scheme, raw string, t *Token) error {
 func (g *Guard) proof(r *http.Request, raw, thumbprint string) error {
 	proof, err := dpop.FromHeader(r.Header)
 	if err == nil {
+		path := r.URL.EscapedPath()
+		if path != "" && path[0] != '/' { // as http.StripPrefix leaves it; it must not go on the name of the host
+			path = "/" + path
+		}
 		_, err = g.policy.DPoP.Verify(r.Context(), proof, dpop.Expect{
-			Method: r.Method, URL: g.public + r.URL.EscapedPath(), AccessToken: raw, Thumbprint: thumbprint,
+			Method: r.Method, URL: g.public + path, AccessToken: raw, Thumbprint: thumbprint,
 		})
 	}
 	if err == nil {
@@ -287,7 +293,7 @@ func (g *Guard) allows(r *http.Request, need Need, t *Token) error {
 	if len(need.ACRValues) > 0 && !slices.Contains(need.ACRValues, t.ACR) {
 		return stepUp("another way of logging in is asked for")
 	}
-	if need.MaxAge > 0 && g.policy.Clock().Sub(t.AuthTime) > need.MaxAge { // the zero time is long ago
+	if need.MaxAge != 0 && g.policy.Clock().Sub(t.AuthTime) > need.MaxAge { // the zero time is long ago
 		return stepUp("the login is too long ago")
 	}
 	return nil

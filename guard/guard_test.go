@@ -154,6 +154,7 @@ func TestBearer(t *testing.T) {
 		"another acr":        {get("Bearer " + raw), Need{ACRValues: []string{"gold", "platinum"}}, 401, []string{"Bearer insufficient_user_authentication"}, `acr_values="gold platinum"`},
 		"a fresh login":      {get("Bearer " + raw), Need{MaxAge: 10 * time.Minute}, 200, nil, ""},
 		"a stale login":      {get("Bearer " + raw), Need{MaxAge: 599 * time.Second}, 401, []string{"Bearer insufficient_user_authentication"}, `max_age="599"`},
+		"a negative age":     {get("Bearer " + raw), Need{MaxAge: -time.Second}, 401, []string{"Bearer insufficient_user_authentication"}, ""},
 		"an unknown login":   {get("Bearer " + good.With("auth_time", nil).Sign(t, key, accesstoken.Type)), Need{MaxAge: time.Hour}, 401, []string{"Bearer insufficient_user_authentication"}, ""},
 		"stale, not by acr":  {get("Bearer " + raw), Need{MaxAge: time.Minute, ACRValues: []string{"silver"}}, 401, []string{"Bearer insufficient_user_authentication"}, `acr_values="silver"`},
 		"bound to a key":     {get("Bearer " + good.With("cnf", map[string]any{"jkt": "x"}).Sign(t, key, accesstoken.Type)), Need{}, 401, []string{"Bearer invalid_token"}, "DPoP"},
@@ -523,16 +524,22 @@ func TestIncomplete(t *testing.T) {
 		"no URL":           {func(p *Policy) { p.Resource = "api" }, "Resource"},
 		"another scheme":   {func(p *Policy) { p.Resource = "ftp://api.example" }, "Resource"},
 		"a fragment":       {func(p *Policy) { p.Resource = "https://api.example/#a" }, "Resource"},
+		"a bare fragment":  {func(p *Policy) { p.Resource = "https://api.example/#" }, "Resource"},
 		"a user":           {func(p *Policy) { p.Resource = "https://a@api.example/" }, "Resource"},
 		"nothing verifies": {func(p *Policy) { p.JWT = nil }, "JWT"},
 		"PublicURL, query": {func(p *Policy) { p.PublicURL = "https://api.example/?a" }, "PublicURL"},
-		"no host":          {func(p *Policy) { p.Resource = "https:///v1" }, "Resource"},
-		"no URL either":    {func(p *Policy) { p.Resource = "https://api.example:x" }, "Resource"},
-		"PublicURL, part":  {func(p *Policy) { p.PublicURL = "https://api.example/#a" }, "PublicURL"},
+		// Every proof for the root would be one for every path.
+		"PublicURL, mark": {func(p *Policy) { p.PublicURL = "https://api.example?" }, "PublicURL"},
+		"PublicURL, hash": {func(p *Policy) { p.PublicURL = "https://api.example#" }, "PublicURL"},
+		"PublicURL, ftp":  {func(p *Policy) { p.PublicURL = "ftp://api.example" }, "PublicURL"},
+		"no host":         {func(p *Policy) { p.Resource = "https:///v1" }, "Resource"},
+		"no URL either":   {func(p *Policy) { p.Resource = "https://api.example:x" }, "Resource"},
+		"PublicURL, part": {func(p *Policy) { p.PublicURL = "https://api.example/#a" }, "PublicURL"},
 		"a member twice": {func(p *Policy) {
 			p.Metadata = &oauth.ResourceMetadata{Extra: map[string]json.RawMessage{"x": json.RawMessage("{")}}
 		}, "Metadata"},
 		"no metadata URL":    {func(p *Policy) { p.Resource, p.Metadata = "http://api.example", &oauth.ResourceMetadata{} }, "Resource"},
+		"PublicURL, slashes": {func(p *Policy) { p.PublicURL = "https:///v1" }, "PublicURL"},
 		"PublicURL, no host": {func(p *Policy) { p.PublicURL = "/v1" }, "PublicURL"},
 		"PublicURL, user":    {func(p *Policy) { p.PublicURL = "https://a@api.example" }, "PublicURL"},
 		"no URL at all":      {func(p *Policy) { p.PublicURL = "https://api.example:x" }, "PublicURL"},
@@ -546,5 +553,74 @@ func TestIncomplete(t *testing.T) {
 	}
 	if FromContext(ctx) != nil {
 		t.Error("a token from nowhere")
+	}
+}
+
+// Where a mux has taken the prefix with its slash away, what is left is a path all the same, and no part of the host's name.
+func TestPathWithoutSlash(t *testing.T) {
+	key := must(jwk.Generate(jwa.ES256))
+	raw := good.With("cnf", map[string]any{"jkt": must(dpop.Thumbprint(key.Public()))}).Sign(t, profiletest.Key(t), accesstoken.Type)
+	p := some(t)
+	p.DPoP = proofs(nil)
+	for url, tc := range map[string]struct {
+		public, path string
+		status       int
+	}{
+		"https://api.example/v1/orders":           {"https://api.example/v1", "/v1/orders", 200},
+		"https://api.example.evil.example/orders": {"https://api.example", "/v1/.evil.example/orders", 401},
+		"https://api.example/":                    {"https://api.example", "/v1/", 200},
+	} {
+		p.PublicURL = tc.public
+		r := request(t, key, raw, func(_ *jwt.Registered, c *dpop.Claims) { c.URL = url })
+		r.URL.Path = tc.path
+		w := httptest.NewRecorder()
+		http.StripPrefix("/v1/", must(New(p)).Handler(hello, Need{})).ServeHTTP(w, r)
+		if w.Code != tc.status {
+			t.Errorf("%s: %d %s", url, w.Code, w.Body)
+		}
+	}
+}
+
+// The path of a proof is that of the request as it was sent, and its host the one that is configured: also where browsers leave
+// characters as they are that RFC 3986 does not have, and where the request names another host.
+func TestPaths(t *testing.T) {
+	key := must(jwk.Generate(jwa.ES256))
+	raw := good.With("cnf", map[string]any{"jkt": must(dpop.Thumbprint(key.Public()))}).Sign(t, profiletest.Key(t), accesstoken.Type)
+	p := some(t)
+	p.DPoP = proofs(nil)
+	g := must(New(p))
+	sent := func(target, proven string) *http.Response {
+		r := request(t, key, raw, func(_ *jwt.Registered, c *dpop.Claims) { c.URL = proven })
+		r.URL, r.Host = must(url.ParseRequestURI(target)), "evil.example"
+		return serve(g, Need{}, r)
+	}
+	for _, path := range []string{"/a|b", "/a^b", "/a%2Fb", "/a//b", "/a%3Fb", "/a;b", "/ü", "/a%20b", "/a'b", "/a%7cb", "/[x]", "/a%5Cb"} {
+		if resp := sent(path, resource+path); resp.StatusCode != 200 {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, resp.Header)
+		}
+	}
+	for target, proven := range map[string]string{
+		"https://evil.example/orders": "https://evil.example/orders",
+		"//evil.example/orders":       "https://evil.example/orders",
+		"/orders":                     "https://evil.example/orders",
+		"/a%3Fb":                      resource + "/a",
+		"/a%2Fb":                      resource + "/a/b",
+		"/a%252Fb":                    resource + "/a%2Fb",
+	} {
+		want(t, sent(target, proven), 401, "DPoP invalid_dpop_proof", "Bearer")
+	}
+	want(t, sent("https://evil.example/orders", resource+"/orders"), 200)
+}
+
+// What a hook does to the error of one request, the next does not see.
+func TestRefusedMayChangeTheError(t *testing.T) {
+	p := some(t)
+	p.Refused = func(_ *http.Request, err *oauth.Error) { err.Description = "changed" }
+	g := must(New(p))
+	for range 2 {
+		want(t, serve(g, Need{}, get()), 401, "Bearer")
+		if _, err := g.Verify(get(), Need{}); err == nil || strings.Contains(err.Error(), "changed") {
+			t.Error(err)
+		}
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,13 +17,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jotsuite/jot/internal/fetch"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/introspection"
 )
 
 // IntrospectionOptions are those of [NewIntrospector].
 type IntrospectionOptions struct {
-	// Endpoint is the introspection endpoint of the authorization server, a URL from your configuration.
+	// Endpoint is the introspection endpoint of the authorization server, a URL from your configuration: https, or http to this
+	// machine, since whoever is in between could else read the tokens and say what they are worth.
 	Endpoint string
 	// Issuer is the authorization server: the Issuer of tokens of which it says none, and refused if it says another.
 	Issuer string
@@ -55,6 +60,8 @@ const (
 
 	defaultTimeout   = 5 * time.Second
 	defaultCacheSize = 10_000
+	// How far the server's clock may be ahead: it has said that the token is active, although its nbf is yet to come.
+	ahead = time.Minute
 	// Answers that say that a token is not active are kept no longer than that: it may be that it is not active yet.
 	maxInactive = 10 * time.Second
 )
@@ -80,10 +87,9 @@ type answer struct {
 
 // NewIntrospector makes an Introspector. It refuses incomplete options with jwt.ErrPolicy.
 func NewIntrospector(o IntrospectionOptions) (*Introspector, error) {
-	question, err := http.NewRequest(http.MethodPost, o.Endpoint, nil)
 	switch {
-	case err != nil || question.URL.Scheme != "https" && question.URL.Scheme != "http" || question.URL.Host == "":
-		return nil, incomplete("Endpoint is the URL of the introspection endpoint")
+	case fetch.New(fetch.Options{}).CheckURL(o.Endpoint) != nil:
+		return nil, incomplete("Endpoint is the URL of the introspection endpoint: https, or http to this machine, without user and fragment")
 	case o.Issuer == "":
 		return nil, incomplete("name the Issuer")
 	case (len(o.Audiences) == 0) == !o.AnyAudience:
@@ -91,6 +97,7 @@ func NewIntrospector(o IntrospectionOptions) (*Introspector, error) {
 	case o.CacheFor < 0 || o.CacheSize < 0 || o.Timeout < 0:
 		return nil, incomplete("a negative CacheFor, CacheSize or Timeout")
 	}
+	o.Audiences = slices.Clone(o.Audiences)
 	o.CacheSize, o.Timeout = cmp.Or(o.CacheSize, defaultCacheSize), cmp.Or(o.Timeout, defaultTimeout)
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -98,6 +105,7 @@ func NewIntrospector(o IntrospectionOptions) (*Introspector, error) {
 	if o.Responses == nil {
 		o.Responses, _ = introspection.NewVerifier(nil, introspection.Policy{Unsigned: true}) // which is complete
 	}
+	question, _ := http.NewRequest(http.MethodPost, o.Endpoint, nil) // which is a URL
 	client := http.Client{}
 	if o.Client != nil {
 		client = *o.Client
@@ -123,18 +131,54 @@ func (i *Introspector) token(ctx context.Context, raw string) (*Token, error) {
 	// What was cached may have ended since; and a server may say more than active.
 	case !r.Expiry.IsZero() && !now.Before(r.Expiry):
 		return nil, invalid("the access token is expired", nil)
-	case now.Before(r.NotBefore):
+	case now.Add(ahead).Before(r.NotBefore):
 		return nil, invalid("the access token is not valid yet", nil)
+	case !forResources(r):
+		return nil, invalid("the token is no access token", nil)
+	// RFC 9449, Section 6.2: else a bound token would pass for one of whoever sends it.
+	case strings.EqualFold(r.TokenType, oauth.DPoP) && (r.Confirmation == nil || r.Confirmation.Thumbprint == ""):
+		return nil, invalid("the access token is bound to a key that the server does not say", nil)
 	case r.Issuer != "" && r.Issuer != i.o.Issuer:
 		return nil, invalid("the access token is of another issuer", nil)
 	case !i.o.AnyAudience && !slices.ContainsFunc(r.Audience, func(a string) bool { return slices.Contains(i.o.Audiences, a) }):
 		return nil, invalid("the access token is for another audience", nil)
 	}
+	r = clone(r)
 	return &Token{
-		Issuer: i.o.Issuer, Subject: r.Subject, ClientID: r.ClientID, Audience: slices.Clone(r.Audience), Scope: r.Scope, ID: r.ID,
+		Issuer: i.o.Issuer, Subject: r.Subject, ClientID: r.ClientID, Audience: r.Audience, Scope: r.Scope, ID: r.ID,
 		Expiry: r.Expiry, IssuedAt: r.IssuedAt, AuthTime: r.AuthTime, ACR: r.ACR,
-		AuthorizationDetails: bytes.Clone(r.AuthorizationDetails), Confirmation: r.Confirmation, Introspection: r,
+		AuthorizationDetails: r.AuthorizationDetails, Confirmation: r.Confirmation, Introspection: r,
 	}, nil
+}
+
+// clone returns a copy of which a caller may change all: the answer itself is that to the next request too.
+func clone(r *introspection.Response) *introspection.Response {
+	c := *r
+	c.Audience, c.AuthorizationDetails = slices.Clone(r.Audience), bytes.Clone(r.AuthorizationDetails)
+	if r.Confirmation != nil {
+		c.Confirmation = new(*r.Confirmation) // its key is immutable
+	}
+	c.Other = maps.Clone(r.Other)
+	for name, value := range c.Other {
+		c.Other[name] = bytes.Clone(value)
+	}
+	return &c
+}
+
+// forResources reports whether the token is one that resources take. Servers say of refresh tokens too that they are active, and
+// look for them whatever the hint is (RFC 7662, Section 2.1), but those are for the server alone (RFC 6749, Section 1.5).
+// What they are, servers say in token_type, or in members of their own: token_use, and the typ of the token.
+func forResources(r *introspection.Response) bool {
+	is := func(s string, all ...string) bool {
+		return slices.ContainsFunc(all, func(v string) bool { return strings.EqualFold(s, v) })
+	}
+	own := func(name string) (s string, ok bool) {
+		raw := r.Other[name]
+		return s, raw == nil || json.Unmarshal(raw, &s) == nil
+	}
+	use, read := own("token_use")
+	typ, _ := own("typ")
+	return is(r.TokenType, "", oauth.Bearer, oauth.DPoP, "access_token") && read && is(use, "", "access_token", "access") && !is(typ, "Refresh", "Offline")
 }
 
 // response returns what the server says of raw: what it has said lately, what it is about to say to another request, or what it
@@ -176,15 +220,23 @@ func (a *answer) over(now time.Time) bool {
 func (i *Introspector) fill(ctx context.Context, key [sha256.Size]byte, raw string, a *answer) {
 	ctx, cancel := context.WithTimeout(ctx, i.o.Timeout)
 	defer cancel()
-	a.response, a.err = i.ask(ctx, raw)
+	// Authenticate may end the goroutine, as FailNow of a test does, and others wait.
+	a.err = errors.New("guard: the question was given up")
+	defer func() {
+		if a.err != nil { // asked again by the next request
+			i.mu.Lock()
+			if i.answers[key] == a {
+				delete(i.answers, key)
+			}
+			i.mu.Unlock()
+		}
+		close(a.done)
+	}()
+	if a.response, a.err = i.ask(ctx, raw); a.err != nil {
+		return
+	}
 	now := i.o.Clock()
 	switch {
-	case a.err != nil: // asked again by the next request
-		i.mu.Lock()
-		if i.answers[key] == a {
-			delete(i.answers, key)
-		}
-		i.mu.Unlock()
 	case !a.response.Active:
 		a.until = now.Add(min(i.o.CacheFor, maxInactive))
 	default:
@@ -193,7 +245,6 @@ func (i *Introspector) fill(ctx context.Context, key [sha256.Size]byte, raw stri
 			a.until = exp
 		}
 	}
-	close(a.done)
 }
 
 // makeRoom forgets answers until there is room for one more: those of a few that are over, or else one of them.

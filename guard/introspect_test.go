@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,7 @@ func newEndpoint(t *testing.T) *endpoint {
 			"other-iss":     `"active":true,"aud":"https://api.example","iss":"https://evil.example"`,
 			"own-iss":       `"active":true,"aud":"https://api.example","iss":"https://as.example"`,
 			"expired":       `"active":true,"aud":"https://api.example","exp":1767268800`,
-			"early":         `"active":true,"aud":"https://api.example","nbf":1767268801`,
+			"early":         `"active":true,"aud":"https://api.example","nbf":1767268861`,
 			"bound":         `"active":true,"aud":"https://api.example","cnf":{"jkt":"x"}`,
 			"inactive":      `"active":false`,
 			"broken-answer": `"active":"yes"`,
@@ -382,6 +383,117 @@ func TestIntrospectorIncomplete(t *testing.T) {
 		tc.change(&o)
 		if _, err := NewIntrospector(o); !errors.Is(err, jwt.ErrPolicy) || !strings.Contains(err.Error(), tc.word) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Servers say of refresh tokens too that they are active, and look for them even where the hint is access_token.
+func TestAttackRefreshTokenAsAccessToken(t *testing.T) {
+	e := newEndpoint(t)
+	for said, status := range map[string]int{
+		`"token_type":"Bearer"`:                             200,
+		`"token_type":"bearer"`:                             200,
+		`"token_type":"access_token"`:                       200,
+		`"token_type":null`:                                 200,
+		`"token_type":"Bearer","token_use":"access_token"`:  200,
+		`"token_use":"access"`:                              200,
+		`"token_type":"Bearer","typ":"Bearer"`:              200,
+		`"typ":7`:                                           200, // a member that is the server's own
+		`"token_type":"refresh_token"`:                      401,
+		`"token_type":"N_A"`:                                401,
+		`"token_type":"Bearer","token_use":"refresh_token"`: 401,
+		`"token_use":7`:                                     401,
+		`"typ":"Refresh"`:                                   401,
+		`"typ":"Offline"`:                                   401,
+		`"token_type":"DPoP"`:                               401, // and says not whose
+		`"token_type":"dpop","cnf":{"x5t#S256":"x"}`:        401,
+	} {
+		e.say(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"active":true,"aud":"https://api.example",`+said+`}`)
+		})
+		resp := serve(e.guard(e.options()), Need{}, get("Bearer x"))
+		if challenge := resp.Header.Get("WWW-Authenticate"); resp.StatusCode != status || strings.Contains(challenge, "certificate") {
+			t.Errorf("%s: %d, want %d: %s", said, resp.StatusCode, status, challenge)
+		}
+	}
+	e.say(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"active":true,"aud":"https://api.example","token_type":"DPoP","cnf":{"jkt":"x"}}`)
+	})
+	if _, err := e.guard(e.options()).Verify(get("DPoP x"), Need{}); err == nil || !strings.Contains(err.Error(), "not supported") {
+		t.Error(err)
+	}
+}
+
+// The answer is kept for the next request: what a caller does to its token, no other sees.
+func TestAnswersAreCopies(t *testing.T) {
+	e := newEndpoint(t)
+	e.say(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"active":true,"aud":"https://api.example","sub":"alice","act":{"sub":"x"},"cnf":{"jkt":"x"},"authorization_details":[{"type":"a"}]}`)
+	})
+	o := e.options()
+	o.CacheFor = time.Minute
+	i := must(NewIntrospector(o))
+	first := must(i.token(ctx, "x"))
+	first.Confirmation.Thumbprint = "of a thief"
+	first.AuthorizationDetails[1] = '!'
+	said := first.Introspection
+	said.Subject, said.Audience[0], said.Other["act"][1] = "root", "changed", '!'
+	delete(said.Other, "act")
+	second := must(i.token(ctx, "x"))
+	if said = second.Introspection; second.Confirmation.Thumbprint != "x" || said.Confirmation.Thumbprint != "x" || said.Subject != "alice" ||
+		string(said.Other["act"]) != `{"sub":"x"}` || string(second.AuthorizationDetails) != `[{"type":"a"}]` {
+		t.Errorf("%+v, %+v", second, said)
+	}
+}
+
+// A hook that ends the goroutine leaves nobody waiting.
+func TestHookEndsGoroutine(t *testing.T) {
+	o := newEndpoint(t).options()
+	o.CacheFor = time.Minute
+	o.Authenticate = func(context.Context, http.Header, url.Values) error { runtime.Goexit(); return nil }
+	i := must(NewIntrospector(o))
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if _, err := i.response(ctx, "x"); err == nil || ctx.Err() != nil || len(i.answers) > 0 {
+		t.Error(err, len(i.answers))
+	}
+}
+
+// Over plain http, anyone in between reads the tokens and says what they are worth.
+func TestEndpoint(t *testing.T) {
+	for endpoint, good := range map[string]bool{
+		"https://as.example/i": true, "http://127.0.0.1:80/i": true, "http://localhost/i": true, "http://[::1]/i": true,
+		"http://as.example/i": false, "https://as.example/i#": false, "https://api:secret@as.example/i": false,
+	} {
+		if _, err := NewIntrospector(IntrospectionOptions{Endpoint: endpoint, Issuer: issuer, AnyAudience: true}); (err == nil) != good {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
+
+func TestAudiencesAreCopied(t *testing.T) {
+	e := newEndpoint(t)
+	o := e.options()
+	names := []string{resource}
+	o.Audiences = names
+	g := e.guard(o)
+	names[0] = "https://b.example"
+	want(t, serve(g, Need{}, get("Bearer other-aud")), 401, "Bearer invalid_token")
+}
+
+// The clock of the server may be a minute ahead: it has said that the token is active.
+func TestClockAhead(t *testing.T) {
+	e := newEndpoint(t)
+	for nbf, status := range map[string]int{"1767268801": 200, "1767268860": 200, "1767268861": 401} {
+		e.say(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"active":true,"aud":"https://api.example","nbf":`+nbf+`}`)
+		})
+		if resp := serve(e.guard(e.options()), Need{}, get("Bearer x")); resp.StatusCode != status {
+			t.Errorf("%s: %d, want %d", nbf, resp.StatusCode, status)
 		}
 	}
 }

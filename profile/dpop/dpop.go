@@ -72,8 +72,9 @@ type Policy struct {
 type Expect struct {
 	// Method is that of the request, compared exactly.
 	Method string
-	// URL is that of the request as its sender sees it: behind a proxy, the public one. Query and fragment are not
-	// compared, and of the rest what RFC 3986 holds to be the same is the same.
+	// URL is that of the request as its sender sees it: behind a proxy, the public one. It is the origin, which is
+	// configured, with r.URL.EscapedPath() behind it: in r.URL.Path an escaped question mark is one that ends the path. Query and fragment
+	// are not compared, and of the rest what RFC 3986 holds to be the same is the same.
 	URL string
 
 	// AccessToken is the token that came with the proof.

@@ -36,7 +36,7 @@ func Example() {
 
 	v := must(dpop.NewVerifier(dpop.Policy{Replay: jwt.NewReplayCache(1e6)}))
 	cnf := must(dpop.Thumbprint(key)) // which the access token has as cnf.jkt
-	request := dpop.Expect{Method: r.Method, URL: "https://api.example" + r.URL.Path, AccessToken: token, Thumbprint: cnf}
+	request := dpop.Expect{Method: r.Method, URL: "https://api.example" + r.URL.EscapedPath(), AccessToken: token, Thumbprint: cnf}
 	t, err := v.Verify(ctx, must(dpop.FromHeader(r.Header)), request)
 	if err != nil {
 		log.Fatal(err)

@@ -12,7 +12,8 @@ const maxURL = 8 << 10
 
 // appendURL appends the one form that all URLs have which RFC 3986, Sections 6.2.2 and 6.2.3, hold to be the same, without
 // query and fragment. It refuses what is no http or https URL with a host, and user information: that would be a password
-// in a claim. Bytes that no URL should have, but that some name of a resource may, stay as they are.
+// in a claim. Bytes of the path that no URL should have are escaped: browsers send some of them as they are, and servers read
+// both alike. Those of a name stay.
 func appendURL(dst []byte, s string) ([]byte, bool) {
 	if len(s) > maxURL {
 		return dst, false
@@ -117,6 +118,8 @@ func appendPath(dst []byte, path string) ([]byte, bool) {
 			c = dst[len(dst)-1]
 		case c <= ' ', c == 0x7f:
 			return dst, false
+		case c > 0x7f, strings.IndexByte(`"<>\^{|}`+"`", c) >= 0:
+			dst = append(dst, '%', digits[c>>4], digits[c&15])
 		default:
 			dst = append(dst, c)
 		}
@@ -138,7 +141,6 @@ func appendEscaped(dst []byte, s string, lower bool) ([]byte, bool) {
 	if high > 15 || low > 15 {
 		return dst, false
 	}
-	const digits = "0123456789ABCDEF"
 	switch c := high<<4 | low; {
 	case lower && 'A' <= c && c <= 'Z':
 		return append(dst, c+'a'-'A'), true
@@ -148,6 +150,8 @@ func appendEscaped(dst []byte, s string, lower bool) ([]byte, bool) {
 		return append(dst, '%', digits[high], digits[low]), true
 	}
 }
+
+const digits = "0123456789ABCDEF"
 
 func unhex(c byte) byte {
 	switch {
