@@ -101,6 +101,8 @@ func wordList(tag string) []string {
 		list = tableNames(jwa.Encryptions())
 	case "curves":
 		list = curves
+	case "profiles":
+		list = profileNames()
 	case "kinds":
 		list = kindNames()
 	case "terms":

@@ -30,6 +30,8 @@ type verifyCmd struct {
 	Aud          []string      `sep:"none" placeholder:"AUDIENCE" help:"A name you answer to as the audience. Repeats."`
 	AnyAudience  bool          `help:"Accept any audience, and none."`
 	Typ          string        `placeholder:"TYPE" help:"The typ to demand, such as at+jwt. Without it, only JWT or none passes."`
+	Profile      string        `placeholder:"KIND" words:"profiles" help:"Hold the token to all rules of its kind, such as id-token."`
+	Legacy       bool          `help:"With --profile, accept what older senders of the kind write; jot lint says what that is."`
 	OptionalExp  bool          `help:"Accept a token without exp; one that is there is enforced."`
 	IgnoreExp    bool          `help:"Accept a token whether it has expired or not."`
 	AllowWeakKey bool          `help:"Accept a secret shorter than its hash. Anyone can guess it."`
@@ -40,6 +42,7 @@ type verifyCmd struct {
 	Leeway       time.Duration `default:"60s" placeholder:"DURATION" help:"How far clocks may differ, as 60s; 0s is exact. The default is 60s."`
 	JSON         bool          `name:"json" help:"Print the outcome as one JSON object, with every check."`
 
+	profileFlags  `embed:"" group:"With --profile"`
 	passwordFlags `embed:""`
 }
 
@@ -49,6 +52,8 @@ func (*verifyCmd) Help() string {
 A token that is signed and then encrypted is decrypted first, with --decrypt-key, and then held to the same checks. One that is only signed is refused then, as an encrypted one is without.
 
 Who may have issued the token and whom it is for must be said: --iss, --issuer or --any-issuer, --aud or --any-audience.
+
+With --profile the token is held to the rules of its kind as well, and to the request that it belongs to: each kind asks for what it needs, by --client-id, --nonce, --state, --sub, --method, --url and files, and --any-request does without. Whether a token was used before is not known here.
 
 With --issuer and --jwks URL the keys are fetched, over https or from this machine, once and only for what is a token. --issuer finds them by OpenID Connect Discovery or RFC 8414 and accepts no other issuer. The time of --now is for the token; keys are judged by the clock.
 
@@ -100,29 +105,43 @@ func (c *verifyCmd) Run(a *app) error {
 	if policy.Decryption, err = c.decryption(a); err != nil {
 		return err
 	}
-	verifier, err := jwt.NewVerifier[struct{}](keys, policy)
-	if err != nil {
-		return fail(exitUsage, "see jot verify --help", "%v", err)
-	}
 	// White space is trimmed here, at the edge; the library trims nothing.
 	raw := strings.TrimSpace(text)
-	token, err := verifier.Verify(context.Background(), raw)
+	verify := plainVerifier
+	switch {
+	case c.Profile == "" && (c.Legacy || c.profileFlags != profileFlags{}):
+		return fail(exitUsage, "add --profile KIND", "what only a kind asks for is given, and no kind")
+	case c.Profile != "":
+		if verify, err = c.profile(a, &policy, raw); err != nil {
+			return err
+		}
+	}
+	payload, err := verify(context.Background(), keys, policy, raw)
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if errors.Is(err, jwt.ErrPolicy) {
+		return fail(exitUsage, "see jot verify --help", "%v", err)
+	}
 	if keys.err != nil {
 		return keys.err
 	}
 
 	o := outcome{Verified: err == nil, Kind: "unknown"}
 	failures := reasons(err)
-	j := judge{policy: policy, keys: keys.set, raw: raw, now: now}
+	j := judge{policy: policy, keys: keys.set, raw: raw, now: now, kind: c.Profile != ""}
 	j.look()
 	if j.seen != nil {
 		o.Kind, o.Header = string(lint.Recognize(j.seen)), j.seen.Header
+	}
+	if c.Profile != "" {
+		o.Kind = c.Profile
 	}
 	if j.outer != nil {
 		o.Outer = j.outer.Header
 	}
 	if err == nil {
-		o.Claims = token.Payload()
+		o.Claims = payload
 	}
 	o.Checks = j.checks(failures)
 
@@ -142,6 +161,23 @@ func (c *verifyCmd) Run(a *app) error {
 	return nil
 }
 
+// plainVerifier verifies a token of no kind.
+func plainVerifier(ctx context.Context, keys jwk.Source, policy jwt.Policy, raw string) ([]byte, error) {
+	v, err := jwt.NewVerifier[struct{}](keys, policy)
+	if err != nil {
+		return nil, err
+	}
+	return payload(v.Verify(ctx, raw))
+}
+
+// payload is what a verified token says.
+func payload[C any](t *jwt.Token[C], err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return t.Payload(), nil
+}
+
 // policy is what the options ask for.
 func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
 	p := jwt.Policy{
@@ -159,16 +195,21 @@ func (c *verifyCmd) policy(now time.Time) (jwt.Policy, error) {
 		}
 	}
 	switch {
+	case c.Profile == "dpop-proof" && sources > 0:
+		return p, fail(exitUsage, "leave it out; --jkt names the key that the access token is bound to", "a DPoP proof has its key in itself")
+	case c.Profile == "dpop-proof":
 	case sources != 1:
 		return p, fail(exitUsage, "jot inspect shows a token without a key", "give one of --key, --secret-file, --jwks and --issuer")
 	case c.Issuer != "" && (c.AnyIssuer || slices.ContainsFunc(c.Iss, func(s string) bool { return s != c.Issuer })):
 		// The keys of one issuer say nothing about the tokens of another.
 		return p, fail(exitUsage, "leave it out; for keys that serve other issuers too, give --jwks URL", "--issuer is the only issuer to accept")
+	case c.Profile != "": // each kind says whom it asks for
 	case len(p.Issuers) == 0 && !c.AnyIssuer:
 		return p, fail(exitUsage, "give --iss ISSUER, or --any-issuer to accept any", "no issuer to accept is named")
 	case len(c.Aud) == 0 && !c.AnyAudience:
 		return p, fail(exitUsage, "give --aud AUDIENCE, or --any-audience to accept any", "no audience to accept is named")
-	case c.Leeway == 0:
+	}
+	if c.Leeway == 0 {
 		p.Leeway = jwt.NoLeeway
 	}
 	return p, nil
@@ -197,6 +238,8 @@ func (k *verifyKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, err
 // keys reads the keys to verify with, or says how they are fetched.
 func (c *verifyCmd) keys(a *app, alg jwa.Algorithm) (*verifyKeys, error) {
 	switch {
+	case c.Profile == "dpop-proof":
+		return &verifyKeys{}, nil
 	case c.SecretFile != "":
 		key, err := a.in.secretFile(c.SecretFile, alg, c.AllowWeakKey)
 		if err != nil {
@@ -283,6 +326,7 @@ type judge struct {
 	seen   *unverified.Token // nil where the token cannot be taken apart
 	outer  *unverified.Token // what was encrypted around seen, or nil
 	sealed bool              // seen is encrypted and could not be decrypted
+	kind   bool              // the token is held to the rules of a kind
 	now    time.Time
 }
 
@@ -546,6 +590,12 @@ func (j *judge) claimChecks() []check {
 		exp.Want = "none (--optional-exp)"
 	}
 	list := []check{iss, aud, exp}
+	if j.kind {
+		// What a kind does not ask for is not among its checks.
+		list = slices.DeleteFunc(list, func(k check) bool {
+			return k.name == "iss" && j.policy.AnyIssuer || k.name == "aud" && j.policy.AnyAudience || k.name == "exp" && k.Got == ""
+		})
+	}
 	for _, d := range []struct{ name, code, spec string }{
 		{"nbf", "nbf.early", "RFC 7519, Section 4.1.5"},
 		{"iat", "iat.future", "RFC 7519, Section 4.1.6"},
