@@ -337,7 +337,7 @@ func (s *Store) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bo
 	defer s.mu.Unlock()
 	fresh := make([]bool, len(uses))
 	for i, u := range uses {
-		if _, used := s.uses.alive(now, u.Key); !used {
+		if _, used := s.uses.alive(now, u.Key); !used && !store.Ended(now, u.Expires) {
 			fresh[i] = true
 			s.uses.put(u.Key, u.Expires)
 		}

@@ -52,6 +52,9 @@ func (g Grant) Check() error {
 
 // Check returns [ErrInvalid] if the rotation makes no sense, whichever the grant is.
 func (r Rotation) Check() error {
+	if !ValidName(r.Client) || !optional(r.Key) {
+		return errInvalid.With("a rotation's client or key is no name")
+	}
 	return refuse(r.Retry >= 0 && r.Idle >= 0 && r.Access >= 0, "a rotation has a negative time")
 }
 

@@ -89,10 +89,10 @@ type Store interface {
 	RevocationStore
 
 	// Sweep looks at some limit of what has ended at now, of each sort, removes it, and
-	// reports whether there is more. It is for a timer, in all processes: they do not wait
+	// reports whether there may be more. It is for a timer, in all processes: they do not wait
 	// for one another.
 	Sweep(ctx context.Context, now time.Time, limit int) (removed int, more bool, err error)
-	// Ping reports whether the store can be reached, and written to.
+	// Ping fails if the store does not answer.
 	Ping(ctx context.Context) error
 	// Close waits for the calls in flight. Those that come later fail with ErrClosed.
 	Close() error
@@ -244,7 +244,7 @@ type Use struct {
 // UseStore remembers what was used.
 type UseStore interface {
 	// Use uses what is not used yet, in one step, and reports for each whether it was that:
-	// fresh. Of equal keys the first is. Those that have ended at now are fresh, and not remembered.
+	// fresh. Of equal keys the first is. What has ended at now is not.
 	Use(ctx context.Context, now time.Time, uses ...Use) (fresh []bool, err error)
 }
 

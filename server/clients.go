@@ -1,0 +1,453 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/keyset"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/attestation"
+	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/server/store"
+)
+
+// The methods by which clients authenticate that have no package of their own (RFC 6749, Section 2.3.1; RFC 7591, Section 2; RFC
+// 8705, Section 2).
+const (
+	methodNone          = "none"
+	methodBasic         = "client_secret_basic"
+	methodPost          = "client_secret_post"
+	methodTLS           = "tls_client_auth"
+	methodSelfSignedTLS = "self_signed_tls_client_auth"
+)
+
+const (
+	kindClient = "client"
+	// minSecret is the shortest secret that is taken from outside: 32 characters of base64url are 192 bits.
+	minSecret = 32
+)
+
+// Client is a client as it is administered. What it may do is in its Metadata: grant_types, scope, how it authenticates.
+type Client struct {
+	ID       string               `json:"-"`
+	Metadata oauth.ClientMetadata `json:"metadata"`
+	// Version is that of the document that was read. SaveClient replaces no other; zero makes a new client.
+	Version int64 `json:"-"`
+
+	// Secret is what SaveClient has made, and returns this once: only a keyed hash is kept, or for client_secret_jwt, where the
+	// server has to have it, the secret encrypted under Options.Secrets. Where it is set before, it is the secret, and has to be
+	// random, of 32 bytes or more.
+	Secret string `json:"-"`
+	// NewSecret has SaveClient make a new one where there is one.
+	NewSecret bool `json:"-"`
+	// ChosenSecret is the hash of a secret that people have chosen, which Options.VerifySecret knows how to verify. There is no
+	// other secret then.
+	ChosenSecret string `json:"chosen_secret,omitempty"`
+
+	// Resources are the identifiers of those that it may get tokens for. Empty is all.
+	Resources []string `json:"resources,omitempty"`
+	// Opaque gives it tokens that APIs have to ask the server about.
+	Opaque bool `json:"opaque,omitempty"`
+	// Lifetime of its access tokens in seconds, if it is shorter than that of others.
+	Lifetime int64 `json:"lifetime,omitempty"`
+	// Claims are put into its access tokens.
+	Claims map[string]any `json:"claims,omitempty"`
+	// ResourceServer is the identifier of the resource that this client is: it may ask about tokens for that (RFC 7662).
+	// Every client may ask about its own.
+	ResourceServer string `json:"resource_server,omitempty"`
+	// Impersonation and Delegation let it exchange access tokens that do not say who may act for their subject (may_act): for
+	// tokens in which it is not to be told from the subject, and for tokens that say who acts.
+	Impersonation bool `json:"impersonation,omitempty"`
+	Delegation    bool `json:"delegation,omitempty"`
+	// Created is when it was first saved, or has registered.
+	Created time.Time `json:"created,omitzero"`
+	// Registered says that it has registered itself, and may change and remove what it has registered (RFC 7592).
+	Registered bool `json:"registered,omitempty"`
+
+	stored storedSecret
+}
+
+// storedSecret is what is kept of a secret. One of them is there at most.
+type storedSecret struct {
+	Hash   string `json:"secret_hash,omitempty"`
+	Sealed string `json:"secret_sealed,omitempty"`
+	// Token is the hash of the registration access token.
+	Token string `json:"registration_token_hash,omitempty"`
+}
+
+// clientDocument is a client as it is kept.
+type clientDocument struct {
+	Client
+	storedSecret
+}
+
+// client is a Client made ready for requests.
+type client struct {
+	Client
+	method     string
+	grants     []string
+	scope      oauth.Scopes
+	hash       []byte
+	secret     jwk.Set // of client_secret_jwt
+	keys       jwk.Source
+	set        func(context.Context) (jwk.Set, error)
+	resources  []*resource
+	claims     map[string]json.RawMessage
+	introspect *resource
+}
+
+func (c *client) may(grant string) bool { return slices.Contains(c.grants, grant) }
+
+// SaveClient stores a client and returns it as it is now, with its secret if it has got a new one. The error is ErrDocument or
+// an *oauth.Error for what the client is, and store.ErrConflict where it has been changed since it was read.
+func (s *Server) SaveClient(ctx context.Context, c Client) (*Client, error) {
+	if c.ID == "" {
+		c.ID = random()[:22]
+	}
+	if c.Created.IsZero() {
+		c.Created = s.o.Clock().UTC().Truncate(time.Second)
+	}
+	if c.Version != 0 {
+		old, err := s.Client(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if old.Version != c.Version {
+			return nil, store.ErrConflict
+		}
+		c.stored = old.stored
+		if old.Metadata.Method() != c.Metadata.Method() {
+			c.stored.Hash, c.stored.Sealed = "", ""
+		}
+	}
+	if err := s.secretOf(&c); err != nil {
+		return nil, err
+	}
+	if _, err := s.ready(c); err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(clientDocument{c, c.stored})
+	if err != nil {
+		return nil, errDocument.Wrap(err)
+	}
+	c.Version, err = s.o.Store.PutDocument(ctx, store.Document{Kind: kindClient, ID: c.ID, Version: c.Version, Body: body})
+	s.cache.forget(kindClient, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	c.NewSecret = false
+	return &c, nil
+}
+
+// secretOf makes the secret of a client that has to have one, and what is kept of it.
+func (s *Server) secretOf(c *Client) error {
+	method := c.Metadata.Method()
+	sealed := method == clientauth.ClientSecretJWT
+	if !sealed && method != methodBasic && method != methodPost {
+		if c.Secret != "" || c.ChosenSecret != "" {
+			return errDocument.With("a client that authenticates by " + method + " has no secret")
+		}
+		c.stored.Hash, c.stored.Sealed = "", ""
+		return nil
+	}
+	if c.ChosenSecret != "" {
+		switch {
+		case sealed:
+			return errDocument.With("client_secret_jwt needs a random secret, and no chosen one") // RFC 8725, Section 3.5
+		case s.o.VerifySecret == nil:
+			return errDocument.With("there is a chosen secret, and no Options.VerifySecret")
+		}
+		c.stored.Hash, c.stored.Sealed = "", ""
+		return nil
+	}
+	if c.Secret == "" {
+		if !c.NewSecret && c.stored.Hash+c.stored.Sealed != "" {
+			return nil
+		}
+		c.Secret = random()
+	}
+	if len(c.Secret) < minSecret {
+		return errDocument.With(fmt.Sprintf("a secret has under %d bytes: leave it empty and a random one is made", minSecret))
+	}
+	c.stored.Hash, c.stored.Sealed = "", ""
+	if sealed {
+		c.stored.Sealed = s.secrets.sealed(c.Secret, c.ID)
+	} else {
+		c.stored.Hash = base64.RawURLEncoding.EncodeToString(s.secrets.client.sum(clientMessage(c.ID, c.Secret)))
+	}
+	return nil
+}
+
+// Client returns a client, without its secret, or store.ErrNotFound.
+func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
+	if !store.ValidName(id) {
+		return nil, store.ErrNotFound
+	}
+	d, err := s.o.Store.Document(ctx, kindClient, id)
+	if err != nil {
+		return nil, err
+	}
+	return parseClient(d)
+}
+
+// Clients lists the clients whose ID is greater than after, at most limit.
+func (s *Server) Clients(ctx context.Context, after string, limit int) ([]*Client, error) {
+	return list(ctx, s.o.Store, kindClient, after, limit, parseClient)
+}
+
+// DeleteClient deletes a client, and with it all that it was given: JWTs are refused where the server is asked about them.
+func (s *Server) DeleteClient(ctx context.Context, id string) error {
+	if !store.ValidName(id) {
+		return store.ErrNotFound
+	}
+	now := s.o.Clock()
+	err := s.o.Store.DeleteDocument(ctx, now, kindClient, id)
+	s.cache.forget(kindClient, id)
+	if err != nil {
+		return err
+	}
+	_, err = s.o.Store.Revoke(ctx, store.Revocation{
+		Target: store.Target{Sort: store.OfClient, ID: id}, At: now, Expires: now.Add(s.longest() + leeway),
+	})
+	return err
+}
+
+func list[T any](ctx context.Context, from store.DocumentStore, kind, after string, limit int, parse func(store.Document) (*T, error)) ([]*T, error) {
+	all, err := from.Documents(ctx, kind, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*T, 0, len(all))
+	for _, d := range all {
+		t, err := parse(d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func parseClient(d store.Document) (*Client, error) {
+	var stored clientDocument
+	if err := json.Unmarshal(d.Body, &stored); err != nil {
+		return nil, errDocument.Wrap(err)
+	}
+	c := stored.Client
+	c.ID, c.Version, c.stored = d.ID, d.Version, stored.storedSecret
+	return &c, nil
+}
+
+// client returns the client that requests name, or store.ErrNotFound.
+func (s *Server) client(ctx context.Context, id string) (*client, error) {
+	return cached(ctx, s.cache, s.o.Clock(), kindClient, id, s.readyClient)
+}
+
+func (s *Server) readyClient(d store.Document) (*client, error) {
+	c, err := parseClient(d)
+	if err != nil {
+		return nil, err
+	}
+	return s.ready(*c)
+}
+
+// ready holds a client to what the server supports, and makes it ready for requests.
+func (s *Server) ready(c Client) (*client, error) {
+	m := &c.Metadata
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	r := &client{Client: c, method: m.Method(), grants: m.Grants()}
+	if !store.ValidName(c.ID) || strings.ContainsFunc(c.ID, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, errDocument.With("a client_id has printable ASCII characters, at most 1024") // RFC 6749, Appendix A.1
+	}
+	if !slices.Contains(s.authMethods(), r.method) {
+		return nil, unsupported("the authentication method %.64s is not supported", r.method)
+	}
+	for _, g := range r.grants {
+		if !slices.Contains(s.grantTypes(), g) {
+			return nil, unsupported("the grant type %.64s is not supported", g)
+		}
+	}
+	if m.Scope != "" {
+		r.scope, _ = oauth.ParseScopes(m.Scope) // which Validate has read
+	}
+	if len(c.Metadata.AuthorizationDetailsTypes) > 0 {
+		for _, typ := range m.AuthorizationDetailsTypes {
+			if _, ok := s.o.DetailTypes[typ]; !ok {
+				return nil, unsupported("authorization details of the type %.64s are not supported", typ)
+			}
+		}
+	}
+	if err := s.readySecret(r); err != nil {
+		return nil, err
+	}
+	if err := s.readyKeys(r); err != nil {
+		return nil, err
+	}
+	if len(c.Resources) == 0 {
+		r.resources = s.resources
+	}
+	for _, id := range c.Resources {
+		found := s.resource(id)
+		if found == nil {
+			return nil, errDocument.With(fmt.Sprintf("there is no resource %.200q", id))
+		}
+		r.resources = append(r.resources, found)
+	}
+	if c.ResourceServer != "" {
+		if r.introspect = s.resource(c.ResourceServer); r.introspect == nil {
+			return nil, errDocument.With(fmt.Sprintf("there is no resource %.200q", c.ResourceServer))
+		}
+		if r.method == methodNone {
+			return nil, errDocument.With("a resource server authenticates") // RFC 7662, Section 2.1
+		}
+	}
+	if c.Lifetime < 0 {
+		return nil, errDocument.With("a lifetime is negative")
+	}
+	var err error
+	if r.claims, err = extraClaims(c.Claims); err != nil {
+		return nil, err
+	}
+	return r, s.readyIntrospection(r)
+}
+
+func unsupported(format string, args ...any) error {
+	return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: fmt.Sprintf(format, args...)}
+}
+
+func (s *Server) readySecret(r *client) (err error) {
+	if r.stored.Hash != "" {
+		if r.hash, err = base64.RawURLEncoding.DecodeString(r.stored.Hash); err != nil || len(r.hash) != sha256.Size {
+			return errDocument.With("the hash of a secret is malformed")
+		}
+	}
+	if r.stored.Sealed == "" {
+		return nil
+	}
+	secret, err := s.secrets.open(r.stored.Sealed, r.ID)
+	if err != nil {
+		return errDocument.Wrap(err)
+	}
+	// RFC 7518, Section 3.2: as long as the hash. A secret here has 32 bytes or more, so HS256 fits all of them.
+	for _, alg := range []jwa.Algorithm{jwa.HS256, jwa.HS384, jwa.HS512} {
+		if name := r.Metadata.AuthSigningAlg; name != "" && name != alg.Name() {
+			continue
+		}
+		if len(secret) < alg.Hash().Size() {
+			continue
+		}
+		key, err := jwk.NewSecretKey(alg, "", secret)
+		if err != nil {
+			return errDocument.Wrap(err)
+		}
+		r.secret = append(r.secret, key)
+	}
+	if r.secret == nil {
+		return unsupported("the secret is too short for %.64s", r.Metadata.AuthSigningAlg)
+	}
+	return nil
+}
+
+func (s *Server) readyKeys(r *client) error {
+	m := &r.Metadata
+	var b jwk.Binding
+	if m.AuthSigningAlg != "" && r.method != clientauth.ClientSecretJWT {
+		alg, ok := jwa.Lookup(m.AuthSigningAlg)
+		if !ok || alg.Symmetric() || alg.Use() != "sig" {
+			return unsupported("token_endpoint_auth_signing_alg %.64s is not supported for %s", m.AuthSigningAlg, r.method)
+		}
+		b.Algorithms = append(b.Algorithms, alg)
+	}
+	if m.IntrospectionEncryptedAlg != "" {
+		alg, ok := jwa.Lookup(m.IntrospectionEncryptedAlg)
+		if !ok || alg.Symmetric() || alg.Use() != "enc" {
+			return unsupported("introspection_encrypted_response_alg %.64s is not supported", m.IntrospectionEncryptedAlg)
+		}
+		b.Algorithms = append(b.Algorithms, alg)
+	}
+	switch {
+	case m.JWKS != nil:
+		set, skipped, err := jwk.ParseSet(m.JWKS, b)
+		if err != nil || len(set) == 0 && len(skipped) > 0 {
+			return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "no key of jwks can be used", Cause: err}
+		}
+		r.keys, r.set = set, func(context.Context) (jwk.Set, error) { return set, nil }
+	case m.JWKSURI != "":
+		o := s.o.Fetch
+		o.Binding, o.Stranger, o.File = b, true, ""
+		remote, err := keyset.NewRemote(m.JWKSURI, o)
+		if err != nil {
+			return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "the jwks_uri cannot be fetched", Cause: err}
+		}
+		r.keys, r.set = remote, remote.Set
+	}
+	return nil
+}
+
+// clientKeys finds the keys of a client by the sub of its assertion.
+type clientKeys struct{ s *Server }
+
+// Keys implements [jwk.Source].
+func (k clientKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
+	c, err := k.s.client(ctx, q.Selector)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, jwk.ErrNoKey
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The method decides which keys there are: a public key is never taken for a secret, nor the other way round.
+	switch {
+	case c.method == clientauth.ClientSecretJWT:
+		return c.secret.Keys(ctx, q)
+	case c.method == clientauth.PrivateKeyJWT && c.keys != nil:
+		return c.keys.Keys(ctx, q)
+	}
+	return nil, jwk.ErrNoKey
+}
+
+func (s *Server) authMethods() []string {
+	all := []string{methodNone, methodBasic, methodPost, clientauth.ClientSecretJWT, clientauth.PrivateKeyJWT, methodSelfSignedTLS}
+	if s.o.ClientCAs != nil {
+		all = append(all, methodTLS)
+	}
+	if s.o.Attesters != nil {
+		all = append(all, attestation.Method)
+	}
+	return all
+}
+
+// extraClaims writes claims that are configured. Those that the server writes itself are refused.
+func extraClaims(claims map[string]any) (map[string]json.RawMessage, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]json.RawMessage, len(claims))
+	for name, value := range claims {
+		if slices.Contains(ownClaims, name) {
+			return nil, errDocument.With(fmt.Sprintf("the claim %.64q is the server's own", name))
+		}
+		raw, err := json.Marshal(value)
+		if err == nil {
+			err = strictjson.Valid(bytes.Clone(raw), strictjson.Limits{})
+		}
+		if err != nil {
+			return nil, errDocument.Wrap(err)
+		}
+		out[name] = raw
+	}
+	return out, nil
+}

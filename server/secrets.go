@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+)
+
+// secrets are the keys that Options.Secrets are made into, one for each purpose. Of each the first makes what is new.
+type secrets struct {
+	client   macs     // hashes of the secrets of clients
+	refresh  macs     // refresh tokens
+	record   macs     // what is kept of opaque tokens
+	register macs     // registration access tokens
+	seal     []cipher.AEAD
+	nonce    [][]byte // of DPoP, and challenges for attestations
+}
+
+type macs []*jwk.SecretKey
+
+func newSecrets(all [][]byte) (*secrets, error) {
+	s := new(secrets)
+	for _, secret := range all {
+		derive := func(purpose string) []byte {
+			key, err := hkdf.Key(sha256.New, secret, nil, "jot authorization server: "+purpose, 32)
+			if err != nil {
+				panic(err) // 32 bytes are never too many
+			}
+			return key
+		}
+		for _, m := range []struct {
+			to      *macs
+			purpose string
+		}{{&s.client, "client secrets"}, {&s.refresh, "refresh tokens"}, {&s.record, "opaque tokens"}, {&s.register, "registration tokens"}} {
+			key, err := jwk.NewSecretKey(jwa.HS256, "", derive(m.purpose))
+			if err != nil {
+				return nil, err
+			}
+			*m.to = append(*m.to, key)
+		}
+		block, err := aes.NewCipher(derive("sealed secrets"))
+		if err != nil {
+			return nil, err
+		}
+		aead, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, err
+		}
+		s.seal = append(s.seal, aead)
+		s.nonce = append(s.nonce, derive("nonces"))
+	}
+	return s, nil
+}
+
+// sum is the MAC of what is new.
+func (m macs) sum(message []byte) []byte {
+	mac, err := m[0].Sign(context.Background(), message)
+	if err != nil {
+		panic(err) // an HMAC of bytes in memory
+	}
+	return mac
+}
+
+// verify reports whether mac is that of message, by any of the keys.
+func (m macs) verify(message, mac []byte) bool {
+	for _, k := range m {
+		if k.Verify(message, mac) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// clientMessage is what is hashed of the secret of a client: the same secret has another hash for each.
+func clientMessage(id, secret string) []byte {
+	b := make([]byte, 0, 160)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(id)))
+	return append(append(b, id...), secret...)
+}
+
+// sealed encrypts a secret that the server has to have in clear, for one owner.
+func (s *secrets) sealed(secret, owner string) string {
+	return base64.RawURLEncoding.EncodeToString(s.seal[0].Seal(nil, nil, []byte(secret), []byte(owner)))
+}
+
+var errSealed = errors.New("server: a sealed secret cannot be opened: the secret of the server that it was sealed with is not among Options.Secrets")
+
+func (s *secrets) open(sealed, owner string) ([]byte, error) {
+	b, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, errSealed
+	}
+	for _, a := range s.seal {
+		if secret, err := a.Open(nil, nil, b, []byte(owner)); err == nil {
+			return secret, nil
+		}
+	}
+	return nil, errSealed
+}
+
+// random returns 256 random bits in base64url.
+func random() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // which never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// The size of a refresh token: the identifier of its grant, the number of the token, and their MAC.
+const (
+	refreshID   = 16
+	refreshBody = refreshID + 8
+	refreshSize = refreshBody + sha256.Size
+)
+
+// refreshToken makes the token of a grant with a number: always the same one.
+func (s *secrets) refreshToken(id string, seq int64) (string, error) {
+	b := make([]byte, 0, refreshSize)
+	b, err := base64.RawURLEncoding.AppendDecode(b, []byte(id))
+	if err != nil || len(b) != refreshID {
+		return "", errors.New("server: the identifier of a grant is malformed")
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(seq))
+	b = append(b, s.refresh.sum(b)...)
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// grantOf returns the grant and the number of a refresh token that this server has made.
+func (s *secrets) grantOf(token string) (id string, seq int64, ok bool) {
+	if len(token) != base64.RawURLEncoding.EncodedLen(refreshSize) {
+		return "", 0, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(b) != refreshSize || !s.refresh.verify(b[:refreshBody], b[refreshBody:]) {
+		return "", 0, false
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:refreshID]), int64(binary.BigEndian.Uint64(b[refreshID:])), true
+}
+
+func newGrantID() string {
+	var b [refreshID]byte
+	_, _ = rand.Read(b[:]) // which never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
