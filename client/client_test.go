@@ -924,6 +924,14 @@ func TestAttestation(t *testing.T) {
 	}))
 	claims := attestation.Claims{Confirmation: &pop.Confirmation{JWK: new(instance.Public().JWK())}}
 	fail := error(nil)
+	usual := s.answer
+	s.answer = func(_ int64, w http.ResponseWriter, r *http.Request) {
+		if proof := r.Header.Get(attestation.PoPHeader); len(proof) > 1000 {
+			t.Error("a challenge of any size goes into each request:", len(proof))
+		}
+		w.Header().Set(attestation.ChallengeHeader, strings.Repeat("x", 1025))
+		(&oauth.Error{Code: oauth.UseAttestationChallenge}).Write(w)
+	}
 	c := s.config()
 	c.Clock = nil
 	c.Auth = client.Attestation("c1", instance, func(ctx context.Context) (string, error) {
@@ -931,6 +939,11 @@ func TestAttestation(t *testing.T) {
 		return raw, errors.Join(err, fail)
 	})
 	src := source(t, c, client.ClientCredentials())
+	if _, err := src.Token(ctx); err == nil {
+		t.Error("no error")
+	}
+	s.answer = usual
+	s.calls.Store(0)
 	if got := token(t, src); got.AccessToken != "at2" {
 		t.Error(got.AccessToken)
 	}
@@ -1089,6 +1102,79 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// A redirect leads from one origin of the transport to another with the token, bound or not; but what a stranger redirects to, with
+// its choice of path, goes without.
+func TestRedirects(t *testing.T) {
+	for _, typ := range []string{oauth.Bearer, oauth.DPoP} {
+		s := start(t, text(`{"access_token":"at","token_type":"`+typ+`"}`))
+		c := s.config()
+		if typ == oauth.DPoP {
+			c.DPoP = profiletest.Key(t)
+		}
+		var got []string
+		serve := func(to *string) *httptest.Server {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				got = append(got, r.Header.Get("Authorization"))
+				if r.URL.Path != "/end" {
+					http.Redirect(w, r, *to, http.StatusFound)
+				}
+			}))
+			t.Cleanup(s.Close)
+			return s
+		}
+		var fromA, fromB, fromStranger string
+		a, b, stranger := serve(&fromA), serve(&fromB), serve(&fromStranger)
+		hc := &http.Client{Transport: must(source(t, c, client.ClientCredentials()).Transport(nil, a.URL, b.URL))}
+		for _, tc := range []struct {
+			fromA, fromB, fromStranger string
+			want                       []string
+		}{
+			{b.URL + "/end", "", "", []string{typ + " at", typ + " at"}},
+			{a.URL + "/end", "", "", []string{typ + " at", typ + " at"}},
+			{b.URL, a.URL + "/end", "", []string{typ + " at", typ + " at", typ + " at"}},
+			{stranger.URL + "/end", "", "", []string{typ + " at", ""}},
+			{stranger.URL, "", a.URL + "/end", []string{typ + " at", "", ""}},
+			{stranger.URL, a.URL + "/end", b.URL, []string{typ + " at", "", "", ""}},
+		} {
+			got, fromA, fromB, fromStranger = nil, tc.fromA, tc.fromB, tc.fromStranger
+			resp := must(hc.Get(a.URL))
+			_ = resp.Body.Close()
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("%s: %q, want %q", typ, got, tc.want)
+			}
+		}
+	}
+}
+
+// A token that is no access token is for the program, and goes to no API as if it were one (RFC 8693, Section 2.2.1).
+func TestTransportNotApplicable(t *testing.T) {
+	s := start(t, text(`{"access_token":"at","token_type":"N_A","issued_token_type":"urn:ietf:params:oauth:token-type:id_token"}`))
+	src := source(t, s.config(), client.Exchange(func(context.Context) (*exchange.Request, error) {
+		return &exchange.Request{SubjectToken: "a", SubjectTokenType: exchange.AccessToken}, nil
+	}))
+	rt := must(src.Transport(roundTripper(func(*http.Request) (*http.Response, error) {
+		t.Error("it was sent")
+		return nil, io.EOF
+	}), "https://api.example"))
+	if _, err := rt.RoundTrip(must(http.NewRequest("GET", "https://api.example/", nil))); !errors.Is(err, client.ErrResponse) {
+		t.Error(err)
+	}
+	if token(t, src).Type != exchange.NotApplicable {
+		t.Error("it was lost")
+	}
+}
+
+// Whoever changes the metadata later changes no audience of what the client signs.
+func TestServerIsCopied(t *testing.T) {
+	s := start(t, numbered(bearer))
+	c := s.config()
+	src := source(t, c, client.ClientCredentials())
+	c.Server.Issuer = "https://evil.example"
+	if got := src.String(); got != "tokens of "+s.URL {
+		t.Error(got)
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -1241,6 +1327,7 @@ func TestDiscoverResource(t *testing.T) {
 		{"no URL", `Bearer resource_metadata="http://%zz"`, ``, client.DiscoverOptions{}, "", "no URL"},
 		{"no challenge", `Bearer a=`, ``, client.DiscoverOptions{Resource: "urn:x"}, "", "malformed"},
 		{"a challenge that cannot be read", `Bearer a="`, ``, client.DiscoverOptions{}, "", "malformed"},
+		{"of a stranger", `Bearer resource_metadata="URL/metadata"`, `{"resource":"URL/orders?x=1"}`, client.DiscoverOptions{Stranger: true}, "", "refused"},
 	} {
 		fill := func(s string) string { return strings.ReplaceAll(s, "URL", api.URL) }
 		challenge, document, asked = fill(tc.challenge), fill(tc.document), ""
@@ -1253,6 +1340,12 @@ func TestDiscoverResource(t *testing.T) {
 		}
 		if tc.name == "named" && err == nil && m.AuthorizationServers[0] != "https://as.example" {
 			t.Errorf("%+v", m)
+		}
+	}
+	// As a http.RoundTripper of one's own may leave it.
+	for _, r := range []*http.Response{{StatusCode: 401}, {StatusCode: 401, Request: &http.Request{}}} {
+		if _, err := client.DiscoverResource(ctx, r, client.DiscoverOptions{}); !errors.Is(err, client.ErrConfig) {
+			t.Error(err)
 		}
 	}
 }

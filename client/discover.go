@@ -19,7 +19,7 @@ import (
 // DiscoverOptions say how metadata is fetched. The zero value is good.
 type DiscoverOptions struct {
 	// Stranger says that the issuer is not configured but comes from a document, such as the metadata of a resource: it is dialled
-	// only where the address is public, or AllowNetworks or AllowHosts say more.
+	// only where the address is public, or AllowNetworks or AllowHosts say more. For DiscoverResource it says so of the resource.
 	Stranger      bool
 	AllowNetworks []netip.Prefix
 	AllowHosts    []string
@@ -74,6 +74,9 @@ func Discover(ctx context.Context, issuer string, o DiscoverOptions) (*oauth.Ser
 // Which of the AuthorizationServers it names the client trusts is for the program to say. [Discover] fetches their metadata, with
 // Stranger set.
 func DiscoverResource(ctx context.Context, answer *http.Response, o DiscoverOptions) (*oauth.ResourceMetadata, error) {
+	if answer.Request == nil || answer.Request.URL == nil { // as a http.RoundTripper of one's own may leave it
+		return nil, errConfig.With("the answer does not say which request it is to")
+	}
 	asked := *answer.Request.URL
 	asked.Fragment, asked.RawFragment = "", ""
 	resource := o.Resource
@@ -100,7 +103,7 @@ func DiscoverResource(ctx context.Context, answer *http.Response, o DiscoverOpti
 	if err != nil {
 		return nil, fmt.Errorf("client: resource_metadata is no URL: %w", err)
 	}
-	resp, err := o.client(!strings.EqualFold(u.Hostname(), asked.Hostname())).Get(ctx, request(document))
+	resp, err := o.client(o.Stranger || !strings.EqualFold(u.Hostname(), asked.Hostname())).Get(ctx, request(document))
 	if err != nil {
 		return nil, fmt.Errorf("client: %.200q: %w", document, err)
 	}

@@ -42,6 +42,7 @@ var (
 const (
 	maxResponse    = 1 << 20
 	maxToken       = 64 << 10
+	maxChallenge   = 1 << 10 // it is in a header of each further request
 	defaultTimeout = 30 * time.Second
 	unknownLife    = time.Hour       // of a token whose response does not say
 	maxAhead       = 5 * time.Minute // of an early refresh
@@ -158,6 +159,8 @@ func New(c Config, g Grant) (*Source, error) {
 		}
 		c.details = string(b)
 	}
+	server := *c.Server // whoever changes it later changes no audience
+	c.Server = &server
 	c.Scope, c.Resources, c.Params = slices.Clone(c.Scope), slices.Clone(c.Resources), maps.Clone(c.Params)
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -307,7 +310,7 @@ func (s *Source) request(ctx context.Context) (*Token, time.Duration, string, er
 	if err != nil {
 		return nil, 0, "", err
 	}
-	if c := resp.Header.Get(attestation.ChallengeHeader); c != "" {
+	if c := resp.Header.Get(attestation.ChallengeHeader); c != "" && len(c) <= maxChallenge {
 		s.mu.Lock()
 		s.challenge = c
 		s.mu.Unlock()

@@ -14,7 +14,8 @@ import (
 
 // Transport returns an http.RoundTripper that puts the token on requests, as Bearer or with a proof as DPoP, and sends them by
 // base; nil means http.DefaultTransport. The token goes to the origins alone, such as https://api.example: of a redirect to
-// another one the request is sent without it, and any other request is refused. There must be one at least.
+// another one the request is sent without it, and so is one to which that redirects; any other request is refused. There must be
+// one at least.
 //
 // Where a resource answers that the token is not good (RFC 6750, Section 3.1, invalid_token), the next request has a new one. This
 // one is not repeated.
@@ -35,7 +36,11 @@ func (s *Source) Transport(base http.RoundTripper, origins ...string) (http.Roun
 	}
 	t.send = t.bearer
 	if s.c.DPoP != nil {
-		t.send = (&dpop.Transport{Key: s.c.DPoP, Base: base, Token: t.token}).RoundTrip
+		prove := &dpop.Transport{Key: s.c.DPoP, Base: base, Token: t.token}
+		t.send = func(req *http.Request) (*http.Response, error) {
+			req.Response = nil // a redirect was judged here, by all origins
+			return prove.RoundTrip(req)
+		}
 	}
 	return t, nil
 }
@@ -48,8 +53,12 @@ type transport struct {
 }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !slices.Contains(t.origins, origin(req.URL)) {
-		if req.Response != nil { // a redirect
+	listed := slices.Contains(t.origins, origin(req.URL))
+	for r := req.Response; r != nil && r.Request != nil; r = r.Request.Response { // a redirect
+		listed = listed && slices.Contains(t.origins, origin(r.Request.URL))
+	}
+	if !listed {
+		if req.Response != nil {
 			return t.bare.RoundTrip(req)
 		}
 		if req.Body != nil {
@@ -78,6 +87,9 @@ func (t *transport) token(req *http.Request) (string, error) {
 	token, err := t.source.Token(req.Context())
 	if err != nil {
 		return "", err
+	}
+	if token.Type != oauth.Bearer && token.Type != oauth.DPoP { // RFC 8693, Section 2.2.1
+		return "", errResponse.With("the token of this exchange is no access token, and goes to no API in a header")
 	}
 	*req.Context().Value(tokenKey{}).(*string) = token.AccessToken
 	return token.AccessToken, nil
