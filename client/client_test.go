@@ -1321,7 +1321,9 @@ func TestDiscoverResource(t *testing.T) {
 		{"named", `Basic realm=x, Bearer resource_metadata="URL/metadata"`, `{"resource":"URL/orders?x=1","authorization_servers":["https://as.example"]}`, client.DiscoverOptions{}, "/metadata", ""},
 		{"not named", `Bearer realm="x"`, `{"resource":"URL/orders?x=1"}`, client.DiscoverOptions{}, "/.well-known/oauth-protected-resource/orders", ""},
 		{"a resource of several URLs", `Bearer realm="x"`, `{"resource":"URL"}`, client.DiscoverOptions{Resource: "URL"}, "/.well-known/oauth-protected-resource", ""},
-		{"of another resource", `Bearer resource_metadata="URL/metadata"`, `{"resource":"URL"}`, client.DiscoverOptions{}, "/metadata", "is of"},
+		{"of another resource", `Bearer resource_metadata="URL/metadata"`, `{"resource":"URL"}`, client.DiscoverOptions{}, "/metadata", "DiscoverOptions.Resource"},
+		{"of another than is expected", `Bearer resource_metadata="URL/metadata"`, `{"resource":"URL"}`, client.DiscoverOptions{Resource: "URL/v1"}, "/metadata", `is of "http`},
+		{"of authorization servers over http", `Bearer resource_metadata="URL/metadata"`, `{"resource":"URL/orders?x=1","authorization_servers":["http://as.example"]}`, client.DiscoverOptions{}, "/metadata", "issuer is not https"},
 		{"malformed", `Bearer resource_metadata="URL/metadata"`, `{"resource":7}`, client.DiscoverOptions{}, "/metadata", "type"},
 		{"M6_another_host", `Bearer resource_metadata="http://localhost:1/metadata"`, ``, client.DiscoverOptions{}, "", "refused"},
 		{"no URL", `Bearer resource_metadata="http://%zz"`, ``, client.DiscoverOptions{}, "", "no URL"},
@@ -1337,6 +1339,9 @@ func TestDiscoverResource(t *testing.T) {
 		m, err := client.DiscoverResource(ctx, resp, tc.o)
 		if asked != tc.want || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 			t.Errorf("%s: %v, asked %q", tc.name, err, asked)
+		}
+		if hint := "DiscoverOptions"; err != nil && strings.Contains(err.Error(), hint) != (tc.err == hint+".Resource") {
+			t.Errorf("%s: %v", tc.name, err)
 		}
 		if tc.name == "named" && err == nil && m.AuthorizationServers[0] != "https://as.example" {
 			t.Errorf("%+v", m)

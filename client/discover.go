@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -112,6 +113,9 @@ func DiscoverResource(ctx context.Context, answer *http.Response, o DiscoverOpti
 		return nil, fmt.Errorf("client: %.200q: %w", document, err)
 	}
 	if err := m.Validate(resource); err != nil {
+		if o.Resource == "" && errors.Is(err, oauth.ErrIssuer) {
+			err = fmt.Errorf("%w, and the URL of the request is %.200q; if it is that of the resource all the same, say so with DiscoverOptions.Resource", err, resource)
+		}
 		return nil, fmt.Errorf("client: %.200q: %w", document, err)
 	}
 	return m, nil

@@ -119,6 +119,9 @@ type Policy struct {
 	// UnsignedRequests lets Resolve pass on requests that have no request object (RFC 9101, Section 10.5).
 	UnsignedRequests bool
 
+	// ByReference and Pushed are for the authorization endpoint. The verifier at the endpoint for pushed requests has neither: a
+	// request that is pushed refers to no other (RFC 9126, Section 2.1), and pushed again it would live on.
+
 	// ByReference fetches request objects from the URL in request_uri. Nil refuses them.
 	ByReference *ByReference
 	// Pushed has the requests that were pushed. Nil refuses their names.
