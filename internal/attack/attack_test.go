@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -288,6 +289,9 @@ func TestCatalogue(t *testing.T) {
 	for _, o := range attack.Others() {
 		have[o.ID] = true
 	}
+	for _, u := range attack.Uses() {
+		have[u.ID] = true
+	}
 	_, body, _ := strings.Cut(string(text), "## The catalogue")
 	count := 0
 	want := func(id string) {
@@ -298,7 +302,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	for _, section := range strings.Split(body, "\n### ")[1:] {
 		letter := section[:1]
-		if !strings.Contains("ABCDEFGHJKL", letter) {
+		if !strings.Contains("ABCDEFGHJKLM", letter) {
 			continue
 		}
 		_, list, _ := strings.Cut(section, "\n- ")
@@ -324,4 +328,60 @@ func TestCatalogue(t *testing.T) {
 	if count < 100 {
 		t.Errorf("only %d ids found in the catalogue: has its form changed?", count)
 	}
+}
+
+// TestUses holds that each test which is said to show an attack of group M is there, and that what none shows says who will.
+func TestUses(t *testing.T) {
+	if _, err := os.Stat(filepath.Join("..", "..", "oauth")); err != nil {
+		t.Skip("this is a part of the library alone")
+	}
+	seen := map[string]bool{}
+	texts := map[string]string{} // of the files of a test
+	shown, open, tests := 0, 0, 0
+	for _, u := range attack.Uses() {
+		if seen[u.Title()] {
+			t.Errorf("%s is there twice", u.Title())
+		}
+		seen[u.Title()] = true
+		switch {
+		case len(u.Tests) == 0 && u.Open == "":
+			t.Errorf("%s is neither shown nor said to be open", u.Title())
+		case len(u.Tests) == 0:
+			open++
+			t.Logf("%s: %s", u.Title(), u.Open)
+		default:
+			shown++
+		}
+		for _, name := range u.Tests {
+			tests++
+			folder, test, _ := strings.Cut(name, " ")
+			test, part, _ := strings.Cut(test, "/")
+			if _, ok := texts[folder+test]; !ok {
+				texts[folder+test] = source(t, folder, test)
+			}
+			if text := texts[folder+test]; text == "" || !strings.Contains(text, part) {
+				t.Errorf("%s: there is no test %s", u.Title(), name)
+			}
+		}
+	}
+	t.Logf("%d attacks are shown by %d tests and cases, %d are open", shown, tests, open)
+}
+
+// source is the text of the file in a folder of the library that has a test.
+func source(t *testing.T, folder, test string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(folder), "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("func "+test+"(")) {
+			return string(text)
+		}
+	}
+	return ""
 }

@@ -1,6 +1,6 @@
 package attack
 
-// Others lists what a single token cannot show, and where it is shown.
+// Others lists what a single token cannot show, and where it is shown. Group M is [Uses].
 func Others() []Other {
 	return []Other{
 		{"A6", "no_network_at_all", "the import policy: no jose package can reach net/http; both fronts count the visitors of a server"},
@@ -33,7 +33,6 @@ func Others() []Other {
 		{"L7", "slow_server", "keyset: TestRemoteHangs; internal/fetch: TestTimeouts"},
 		{"L8", "size_of_a_body", "internal/fetch: TestAnswers"},
 		{"L9", "scopes", "oauth is not built yet; no regular expression is used"},
-		{"M6", "addresses", "internal/fetch: TestGuardAddresses, TestGuardedURLs, TestGuardRebinding, TestGuardRedirect, TestGuardBehindProxy; keyset: TestIssuerGuard"},
 	}
 }
 
