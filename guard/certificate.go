@@ -41,7 +41,7 @@ func CertificateHeader(name string, proxies ...netip.Prefix) ClientCertificate {
 			return nil, nil
 		}
 		from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero address is in no prefix
-		if !within(proxies, from.Addr().Unmap()) {
+		if !within(proxies, from.Addr().Unmap().WithZone("")) { // no prefix has a zone
 			return nil, errors.New("guard: a client certificate in the header of a request that no trusted proxy sent")
 		}
 		if len(values) > 1 {

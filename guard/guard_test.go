@@ -356,7 +356,7 @@ func TestCertificate(t *testing.T) {
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))
 	bytes := ":" + base64.StdEncoding.EncodeToString(cert.Raw) + ":" // RFC 9440, Section 2.1
 	p = some(t)
-	p.ClientCertificate = CertificateHeader("client-cert", netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"))
+	p.ClientCertificate = CertificateHeader("client-cert", netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("fe80::1/128"))
 	g = must(New(p))
 	for name, tc := range map[string]struct {
 		from   string
@@ -366,6 +366,8 @@ func TestCertificate(t *testing.T) {
 		"RFC 9440":          {"10.1.2.3:4", []string{bytes}, true},
 		"percent-encoded":   {"10.1.2.3:4", []string{url.PathEscape(text)}, true},
 		"IPv6":              {"[fd00::1]:4", []string{bytes}, true},
+		"of a link":         {"[fe80::1%eth0]:4", []string{bytes}, true},
+		"another of it":     {"[fe80::2%eth0]:4", []string{bytes}, false},
 		"mapped":            {"[::ffff:10.1.2.3]:4", []string{bytes}, true},
 		"none":              {"10.1.2.3:4", nil, false},
 		"two":               {"10.1.2.3:4", []string{bytes, bytes}, false},

@@ -117,7 +117,8 @@ type Expect struct {
 	// proof.
 	Thumbprint string
 	// Challenge is the one challenge that is accepted, in place of Policy.Challenges: one that belongs to the session of this
-	// client.
+	// client. Neither says anything of a DPoP proof in place of a proof: that is held to its nonce by package dpop, so give the
+	// challenge there too.
 	Challenge string
 }
 
