@@ -133,7 +133,7 @@ func Check(t *testing.T, page string, rows []Row) {
 	}
 	_, text, _ := strings.Cut(string(b), "\n## What will be refused")
 	text, _, _ = strings.Cut(text, "\n## ")
-	lines := regexp.MustCompile("(?m)^\\| (.+?) \\| (.+?) \\| (.+?) \\|$").FindAllStringSubmatch(text, -1)
+	lines := regexp.MustCompile(`(?m)^\| (.+?) \| (.+?) \| (.+?) \|$`).FindAllStringSubmatch(text, -1)
 	for _, r := range rows {
 		t.Run(r.What, func(t *testing.T) {
 			if err := r.Theirs(); err != nil {

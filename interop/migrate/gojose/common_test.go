@@ -3,6 +3,10 @@ package gojose
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 
 	"github.com/jotsuite/jot/interop/migrate"
 	"github.com/jotsuite/jot/jose/jwa"
@@ -15,8 +19,11 @@ var (
 	ctx    = context.Background()
 	secret = []byte("a secret that is 32 bytes long!!")
 
-	signing    = must(jwk.Generate(jwa.ES256))
-	decryption = must(jwk.GenerateDecryptionKey(jwa.RSA_OAEP_256, ""))
+	ecKey  = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	rsaKey = must(rsa.GenerateKey(rand.Reader, 2048))
+
+	signing    = must(jwk.NewPrivateKey(jwa.ES256, "", ecKey))
+	decryption = must(jwk.NewDecryptionKey(jwa.RSA_OAEP_256, "", rsaKey))
 )
 
 type order struct {

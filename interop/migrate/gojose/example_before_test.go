@@ -1,8 +1,6 @@
 package gojose
 
 import (
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +16,7 @@ import (
 )
 
 func Example_signBefore() {
-	private := ecdsaKey()
+	private := ecKey
 	// before
 	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: "k1"}},
 		(&jose.SignerOptions{}).WithType("JWT")))
@@ -30,7 +28,7 @@ func Example_signBefore() {
 }
 
 func Example_verifyBefore() {
-	private, raw := ecdsaKey(), shopToken(time.Hour)
+	private, raw := ecKey, shopToken(time.Hour)
 	// before
 	token := must(jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256}))
 	var registered jwt.Claims
@@ -71,7 +69,7 @@ func Example_keysBefore() {
 }
 
 func Example_errorsBefore() {
-	private, raw := ecdsaKey(), shopToken(-time.Hour)
+	private, raw := ecKey, shopToken(-time.Hour)
 	var registered jwt.Claims
 	_ = must(jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})).Claims(&private.PublicKey, &registered)
 	err := registered.Validate(jwt.Expected{Issuer: "https://shop.example"})
@@ -83,7 +81,7 @@ func Example_errorsBefore() {
 }
 
 func Example_encryptBefore() {
-	private := rsaKey()
+	private := rsaKey
 	// before
 	enc := must(jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.RSA_OAEP_256, Key: &private.PublicKey}, nil))
 	sealed := must(must(enc.Encrypt([]byte("for your eyes only"))).CompactSerialize())
@@ -94,7 +92,7 @@ func Example_encryptBefore() {
 }
 
 func Example_nestedBefore() {
-	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ecdsaKey()}, nil))
+	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ecKey}, nil))
 	enc := must(jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.A256KW, Key: secret}, (&jose.EncrypterOptions{}).WithContentType("JWT")))
 	raw := must(jwt.SignedAndEncrypted(signer, enc).Claims(order{3}).Serialize())
 
@@ -102,19 +100,19 @@ func Example_nestedBefore() {
 	nested := must(jwt.ParseSignedAndEncrypted(raw,
 		[]jose.KeyAlgorithm{jose.A256KW}, []jose.ContentEncryption{jose.A256GCM}, []jose.SignatureAlgorithm{jose.ES256}))
 	var own order
-	err := must(nested.Decrypt(secret)).Claims(&ecdsaKey().PublicKey, &own)
+	err := must(nested.Decrypt(secret)).Claims(&ecKey.PublicKey, &own)
 	fmt.Println(own.Items, err)
 	// Output: 3 <nil>
 }
 
 func Example_bytesBefore() {
-	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ecdsaKey()}, nil))
+	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ecKey}, nil))
 	raw := must(must(signer.Sign([]byte("any bytes"))).CompactSerialize())
 	m, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		panic(err)
 	}
-	payload, err := m.Verify(&ecdsaKey().PublicKey)
+	payload, err := m.Verify(&ecKey.PublicKey)
 	fmt.Println(string(payload), err)
 	// Output: any bytes <nil>
 }
@@ -127,21 +125,8 @@ func Example_unverifiedBefore() {
 	// Output: ES256 https://shop.example <nil>
 }
 
-// ecdsaKey and rsaKey are the keys of common_test.go as go-jose has them.
-func ecdsaKey() *ecdsa.PrivateKey { return private(must(signing.PrivateJWK())).(*ecdsa.PrivateKey) }
-
-func rsaKey() *rsa.PrivateKey { return private(must(decryption.PrivateJWK())).(*rsa.PrivateKey) }
-
-func private(j interface{ MarshalPrivateJSON() ([]byte, error) }) any {
-	var key jose.JSONWebKey
-	if err := json.Unmarshal(must(j.MarshalPrivateJSON()), &key); err != nil {
-		panic(err)
-	}
-	return key.Key
-}
-
 func shopToken(lifetime time.Duration) string {
-	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ecdsaKey()}, nil))
+	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ecKey}, nil))
 	return must(jwt.Signed(signer).Claims(jwt.Claims{
 		Issuer: "https://shop.example", Audience: jwt.Audience{"api"}, Expiry: jwt.NewNumericDate(time.Now().Add(lifetime)),
 	}).Claims(order{3}).Serialize())

@@ -20,7 +20,7 @@ import (
 )
 
 func Example_sign() {
-	private := ecdsaKey()
+	private := ecKey
 	// after
 	key := must(jwk.NewPrivateKey(jwa.ES256, "k1", private)) // once
 	raw, err := jwt.Sign(ctx, key, jwt.Header{}, jwt.Registered{
@@ -31,7 +31,7 @@ func Example_sign() {
 }
 
 func Example_verify() {
-	private, raw := ecdsaKey(), shopToken(time.Hour)
+	private, raw := ecKey, shopToken(time.Hour)
 	key := must(jwk.NewPublicKey(jwa.ES256, "", &private.PublicKey))
 	// after
 	v := must(jwt.NewVerifier[order](jwk.Set{key}, jwt.Policy{ // once
@@ -69,14 +69,14 @@ func Example_errors() {
 	v := must(jwt.NewVerifier[order](jwk.Set{key}, jwt.Policy{Issuers: []string{"https://shop.example"}, Audiences: []string{"api"}}))
 	_, err := v.Verify(ctx, raw)
 	// after
-	if r := (*jwt.RejectError)(nil); errors.As(err, &r) && r.Only("exp.expired") {
+	if r, ok := errors.AsType[*jwt.RejectError](err); ok && r.Only("exp.expired") {
 		fmt.Println("expired, and nothing else")
 	}
 	// Output: expired, and nothing else
 }
 
 func Example_encrypt() {
-	private := rsaKey()
+	private := rsaKey
 	// after
 	key := must(jwk.NewDecryptionKey(jwa.RSA_OAEP_256, "", private, jwa.A256GCM)) // once
 	sealed := must(jwe.Encrypt(ctx, key.Public(), jwa.A256GCM, jwe.Header{}, []byte("for your eyes only")))

@@ -107,17 +107,17 @@ func TestRefused(t *testing.T) {
 	weakToken := must(gojose.Signed(must(jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: weak}, nil))).Claims(gojose.Claims{
 		Issuer: "https://a.example", Audience: gojose.Audience{"api"}, Expiry: gojose.NewNumericDate(time.Now().Add(time.Hour)),
 	}).Serialize())
-	noAlg := published(rsaKey().Public(), nil)
-	ps256 := migrate.Forge(must(jwk.NewPrivateKey(jwa.PS256, "k1", rsaKey())), header, claims)
-	forEncryption := published(ecdsaKey().Public(), map[string]string{"use": "enc"})
-	es256 := migrate.Forge(must(jwk.NewPrivateKey(jwa.ES256, "k1", ecdsaKey())), header, claims)
-	oaep := encrypt(jose.RSA_OAEP, rsaKey().Public(), 0, "", "x")
-	rsa15 := encrypt(jose.RSA1_5, rsaKey().Public(), 0, "", "x")
+	noAlg := published(rsaKey.Public(), nil)
+	ps256 := migrate.Forge(must(jwk.NewPrivateKey(jwa.PS256, "k1", rsaKey)), header, claims)
+	forEncryption := published(ecKey.Public(), map[string]string{"use": "enc"})
+	es256 := migrate.Forge(must(jwk.NewPrivateKey(jwa.ES256, "k1", ecKey)), header, claims)
+	oaep := encrypt(jose.RSA_OAEP, rsaKey.Public(), 0, "", "x")
+	rsa15 := encrypt(jose.RSA1_5, rsaKey.Public(), 0, "", "x")
 	password := []byte("correct horse battery staple")
 	cheap := encrypt(jose.PBES2_HS256_A128KW, password, 999, "", "x")
 	unsigned := encrypt(jose.A256KW, secret, 0, "JWT", `{"iss":"https://a.example","aud":"api","exp":9999999999}`)
 	shared := jwk.DecryptionSet{must(jwk.NewSharedKey(jwa.A256KW, "", secret))}
-	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(rsaKey().Public()))})
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(rsaKey.Public()))})
 
 	migrate.Check(t, "from-go-jose.md", []migrate.Row{
 		token("no `exp`", "exp.missing", migrate.Forge(key, header, `{"iss":"https://a.example","aud":"api"}`),
@@ -175,23 +175,23 @@ func TestRefused(t *testing.T) {
 		},
 		{
 			What: "one RSA key for several `alg` of encryption", Codes: "key.none",
-			Theirs: func() error { return decrypt(oaep, rsaKey(), jose.RSA_OAEP, jose.RSA_OAEP_256) },
+			Theirs: func() error { return decrypt(oaep, rsaKey, jose.RSA_OAEP, jose.RSA_OAEP_256) },
 			Ours: func() error {
 				_, err := jwe.Decrypt(ctx, jwk.DecryptionSet{decryption}, oaep, jwe.Options{})
 				return err
 			},
 			Option: func() error {
-				both := jwk.DecryptionSet{decryption, must(jwk.NewDecryptionKey(jwa.RSA_OAEP, "", rsaKey()))}
+				both := jwk.DecryptionSet{decryption, must(jwk.NewDecryptionKey(jwa.RSA_OAEP, "", rsaKey))}
 				_, err := jwe.Decrypt(ctx, both, oaep, jwe.Options{})
 				return err
 			},
 		},
 		{
 			What: "RSA1_5", Codes: "alg.mismatch",
-			Theirs: func() error { return decrypt(rsa15, rsaKey(), jose.RSA1_5) },
-			Ours:   func() error { _, err := jwk.NewDecryptionKey(jwa.RSA1_5, "", rsaKey()); return err },
+			Theirs: func() error { return decrypt(rsa15, rsaKey, jose.RSA1_5) },
+			Ours:   func() error { _, err := jwk.NewDecryptionKey(jwa.RSA1_5, "", rsaKey); return err },
 			Option: func() error {
-				k, err := must(must(jwk.FromKey(rsaKey())).With("alg", "RSA1_5")).DecryptionKey(jwk.Binding{AllowRSA1_5DespitePaddingOracles: true})
+				k, err := must(must(jwk.FromKey(rsaKey)).With("alg", "RSA1_5")).DecryptionKey(jwk.Binding{AllowRSA1_5DespitePaddingOracles: true})
 				if err != nil {
 					return err
 				}
@@ -230,8 +230,8 @@ func TestRefused(t *testing.T) {
 
 // What is accepted that was refused: a token without kid, where a set is given.
 func TestAccepted(t *testing.T) {
-	raw := migrate.Forge(must(jwk.NewPrivateKey(jwa.ES256, "", ecdsaKey())), `{"alg":"ALG"}`, claims)
-	text := published(ecdsaKey().Public(), map[string]string{"alg": "ES256"})
+	raw := migrate.Forge(must(jwk.NewPrivateKey(jwa.ES256, "", ecKey)), `{"alg":"ALG"}`, claims)
+	text := published(ecKey.Public(), map[string]string{"alg": "ES256"})
 	if theirs(theirSet(text), raw) == nil {
 		t.Error("go-jose accepts it")
 	}

@@ -106,7 +106,7 @@ func Example_errors() {
 	raw := shopToken(-time.Hour)
 	_, err := v.Verify(ctx, raw)
 	// after
-	if r := (*jwt.RejectError)(nil); errors.As(err, &r) && r.Only("exp.expired") {
+	if r, ok := errors.AsType[*jwt.RejectError](err); ok && r.Only("exp.expired") {
 		fmt.Println("expired, and nothing else")
 	}
 	fmt.Println(errors.Is(err, jwt.ErrExpired), errors.Is(err, jwt.ErrAudience))

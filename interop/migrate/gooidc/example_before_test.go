@@ -69,7 +69,7 @@ func Example_errorsBefore() {
 	verifier := must(oidc.NewProvider(ctx, op.URL)).Verifier(&oidc.Config{ClientID: "s6BhdRkqt3", Now: tomorrow})
 	raw := op.IDToken("n", "a")
 	_, err := verifier.Verify(ctx, raw)
-	if e := (*oidc.TokenExpiredError)(nil); errors.As(err, &e) {
+	if _, ok := errors.AsType[*oidc.TokenExpiredError](err); ok {
 		fmt.Println("expired; what else is wrong, nobody has looked")
 	}
 	// Output: expired; what else is wrong, nobody has looked

@@ -83,7 +83,7 @@ func Example_errors() {
 	}))
 	raw := op.IDToken("n", "a")
 	_, err := verifier.Verify(ctx, raw, idtoken.Expect{Nonce: "n"})
-	if r := (*jwt.RejectError)(nil); errors.As(err, &r) && r.Only("exp.expired") {
+	if r, ok := errors.AsType[*jwt.RejectError](err); ok && r.Only("exp.expired") {
 		fmt.Println("expired, and nothing else")
 	}
 	// Output: expired, and nothing else

@@ -75,7 +75,7 @@ func Example_errors() {
 	v := must(jwt.NewVerifier[order](jwk.Set{signing}, jwt.Policy{Issuers: []string{"https://shop.example"}, Audiences: []string{"another"}}))
 	_, err := v.Verify(ctx, shopToken(-time.Hour))
 	// after
-	if r := (*jwt.RejectError)(nil); errors.As(err, &r) && !r.Only("exp.expired") {
+	if r, ok := errors.AsType[*jwt.RejectError](err); ok && !r.Only("exp.expired") {
 		fmt.Println("expired, and more:", r.Codes())
 	}
 	fmt.Println(errors.Is(err, jwt.ErrExpired), errors.Is(err, jwt.ErrAudience))
