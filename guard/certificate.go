@@ -40,7 +40,7 @@ func CertificateHeader(name string, proxies ...netip.Prefix) ClientCertificate {
 		if len(values) == 0 {
 			return nil, nil
 		}
-		from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero address is in no prefix
+		from, _ := netip.ParseAddrPort(r.RemoteAddr)            // the zero address is in no prefix
 		if !within(proxies, from.Addr().Unmap().WithZone("")) { // no prefix has a zone
 			return nil, errors.New("guard: a client certificate in the header of a request that no trusted proxy sent")
 		}
