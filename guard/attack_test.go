@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/jotsuite/jot/internal/attack"
 	"github.com/jotsuite/jot/internal/profiletest"
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
@@ -153,4 +155,56 @@ func TestAttack(t *testing.T) {
 		}
 		want(t, serve(g, Need{Scopes: []string{"admin"}}, get("Bearer "+good.Sign(t, issued, accesstoken.Type))), 403, "DPoP", "Bearer insufficient_scope")
 	})
+}
+
+// TestAttackIntrospected is group F of the catalogue against what a server answers of a token: the server has judged the token
+// itself, and the guard holds it to what it says all the same. What is no attack there has its reason.
+func TestAttackIntrospected(t *testing.T) {
+	const (
+		optional = "RFC 7662, Section 2.2: all but active is optional, and null is taken for absent"
+		judged   = "RFC 7662, Section 2.2: active says that the server, whose iat it is, has found it good; no policy here limits its age"
+	)
+	accepted := map[string]string{
+		"F1_no_exp": optional, "F3_exp_null": optional, "F3_nbf_null": optional, "F3_iat_null": optional, "F3_iss_null": optional,
+		"F3_sub_null": optional, "F3_jti_null": optional, "F11_no_iss": optional, "F11_iss_empty": optional,
+		"F5_exp_year_1": "the zero time, as which servers in Go write that there is no exp",
+		"F7_iat_ahead":  judged, "F7_iat_far_ahead": judged, "F7_iat_milliseconds": judged, "F19_max_age": judged, "F19_max_age_no_iat": judged,
+		"F19_max_lifetime": judged, "F19_max_lifetime_no_iat": judged,
+		"F16_before_nbf": "the leeway for nbf is fixed", "F18_nbf_after_exp": "both are within the leeway for nbf, and exp has none",
+	}
+	e := newEndpoint(t)
+	g := e.guard(e.options())
+	members := [][2]string{
+		{"active", "true"},
+		{"iss", `"` + issuer + `"`},
+		{"sub", `"alice"`},
+		{"aud", `"` + resource + `"`},
+		{"exp", "1767269100"},
+		{"iat", "1767268800"},
+		{"nbf", "1767268800"},
+		{"jti", `"1"`},
+	}
+	answer := func(edits ...string) int {
+		e.say(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, attack.Members(members, edits...))
+		})
+		return serve(g, Need{}, get("Bearer x")).StatusCode
+	}
+	if got := answer(); got != 200 {
+		t.Errorf("the control: %d", got)
+	}
+	refused := 0
+	for _, x := range attack.ClaimEdits(issuer, resource) {
+		// An answer that cannot be read is the server's fault, and not the token's.
+		switch got := answer(x.Claims...); {
+		case accepted[x.Title()] != "" && got != 200:
+			t.Errorf("%s: %d, though %s", x.Title(), got, accepted[x.Title()])
+		case accepted[x.Title()] == "" && got != 401 && got != 503:
+			t.Errorf("%s: %d", x.Title(), got)
+		case accepted[x.Title()] == "":
+			refused++
+		}
+	}
+	t.Logf("%d refused, %d are no attack on an answer", refused, len(accepted))
 }
