@@ -2,7 +2,6 @@ package lint
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -350,24 +349,13 @@ var judges = map[Kind]examiner{
 		options: legacyAttestation,
 		verify: func(s *subject, p attestation.Policy, raw string) error {
 			v, err := attestation.NewVerifier(s.keys(), p)
-			if err != nil {
-				return err
+			if err == nil {
+				h := http.Header{}
+				h.Set(attestation.Header, raw)
+				h.Set("DPoP", "verified elsewhere")
+				_, err = v.Verify(context.Background(), h, attestation.Expect{NoClientID: true, Thumbprint: s.thumbprint()})
 			}
-			var cnf struct {
-				JWK *jwk.JWK `json:"jwk"`
-			}
-			s.read("cnf", &cnf)
-			thumbprint := nobody
-			if cnf.JWK != nil {
-				if thumbprint, err = dpop.Thumbprint(described{*cnf.JWK}); err != nil {
-					thumbprint = nobody
-				}
-			}
-			h := http.Header{}
-			h.Set(attestation.Header, raw)
-			h.Set("DPoP", "verified elsewhere")
-			_, err = v.Verify(context.Background(), h, attestation.Expect{NoClientID: true, Thumbprint: thumbprint})
-			return unwrap(err)
+			return err
 		},
 	},
 	clientPoP: judge[attestation.Policy]{
@@ -377,46 +365,28 @@ var judges = map[Kind]examiner{
 		},
 		options: legacyAttestation,
 		verify: func(s *subject, p attestation.Policy, raw string) error {
-			attester, err := jwk.Generate(jwa.ES256)
-			if err != nil {
-				return err
+			v, err := attestation.NewVerifier(s.keys(), p)
+			if err == nil {
+				h := http.Header{}
+				h.Set(attestation.Header, s.attestation(p.ClientIDs[0]))
+				h.Set(attestation.PoPHeader, raw)
+				_, err = v.Verify(context.Background(), h, attestation.Expect{NoClientID: true})
 			}
-			v, err := attestation.NewVerifier(jwk.Set{attester.Public()}, p)
-			if err != nil {
-				return err
-			}
-			// The attestation of the key that has signed this proof anew.
-			var cnf struct {
-				Confirmation struct {
-					JWK jwk.JWK `json:"jwk"`
-				} `json:"cnf"`
-			}
-			cnf.Confirmation.JWK = s.key.JWK().Public()
-			attested, err := jwt.Sign(context.Background(), attester, jwt.Header{Type: attestation.Type},
-				jwt.Registered{Subject: p.ClientIDs[0], Expiry: s.at.Add(time.Hour)}, cnf)
-			if err != nil {
-				return err
-			}
-			h := http.Header{}
-			h.Set(attestation.Header, attested)
-			h.Set(attestation.PoPHeader, raw)
-			_, err = v.Verify(context.Background(), h, attestation.Expect{NoClientID: true})
-			return unwrap(err)
+			return err
 		},
 	},
 	dpopProof: judge[dpop.Policy]{
 		pkg: "profile/dpop", typ: dpop.Type,
 		policy: func(s *subject) dpop.Policy { return dpop.Policy{Replay: jwt.NewReplayCache(1), JWT: s.policy()} },
 		verify: func(s *subject, p dpop.Policy, raw string) error {
-			v, err := dpop.NewVerifier(p)
-			if err != nil {
-				return err
-			}
 			x := dpop.Expect{Method: or(s.t.ClaimString("htm"), "GET"), URL: or(s.t.ClaimString("htu"), nobody), NoAccessToken: true}
 			if s.t.Claim("ath") != nil {
 				x.AccessToken, x.AnyKey, x.NoAccessToken = nobody, true, false
 			}
-			_, err = v.Verify(context.Background(), raw, x)
+			v, err := dpop.NewVerifier(p)
+			if err == nil {
+				_, err = v.Verify(context.Background(), raw, x)
+			}
 			return err
 		},
 		ignored: []string{"ath.mismatch"},
@@ -495,10 +465,10 @@ var judges = map[Kind]examiner{
 		},
 		verify: func(s *subject, p secevent.Policy, raw string) error {
 			v, err := secevent.NewVerifier(s.keys(), p)
-			if err != nil {
-				return err
+			var t *jwt.Token[secevent.Claims]
+			if err == nil {
+				t, err = v.Verify(context.Background(), raw)
 			}
-			t, err := v.Verify(context.Background(), raw)
 			if err == nil {
 				s.eventFaults = events(&t.Claims)
 			}
@@ -611,12 +581,26 @@ type described struct{ key jwk.JWK }
 
 func (d described) JWK() jwk.JWK { return d.key }
 
-// unwrap takes off what says which of two tokens is refused.
-func unwrap(err error) error {
-	if r, ok := errors.AsType[*jwt.RejectError](err); ok {
-		return r
+// thumbprint is that of the key that cnf names.
+func (s *subject) thumbprint() string {
+	var cnf struct {
+		JWK jwk.JWK `json:"jwk"`
 	}
-	return err
+	s.read("cnf", &cnf)
+	thumbprint, _ := dpop.Thumbprint(described{cnf.JWK})
+	return or(thumbprint, nobody) // of none: the verifier says what is wrong with the key
+}
+
+// attestation makes one of the key that the token is signed anew with.
+func (s *subject) attestation(client string) string {
+	var cnf struct {
+		Confirmation struct {
+			JWK jwk.JWK `json:"jwk"`
+		} `json:"cnf"`
+	}
+	cnf.Confirmation.JWK = s.key.JWK().Public()
+	raw, _ := jwt.Sign(context.Background(), s.key, jwt.Header{Type: attestation.Type}, jwt.Registered{Subject: client, Expiry: s.at.Add(time.Hour)}, cnf)
+	return raw // without one, the verifier says that it is missing
 }
 
 // format is that of the subject identifier.

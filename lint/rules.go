@@ -70,7 +70,6 @@ var table = []Rule{
 	{ID: "alg.missing", message: "the header names no algorithm", Spec: "RFC 7515, Section 4.1.1", Remedy: "the issuer writes the alg of its key"},
 	{ID: "alg.none", Remedy: "sign it; there is no option that accepts it"},
 	{ID: "alg.not_allowed", Remedy: "sign with an asymmetric algorithm: who verifies with a secret could sign with it"},
-	{ID: "enc.missing", message: "the header does not say how the content is encrypted", Spec: "RFC 7516, Section 4.1.2", Remedy: "the sender writes enc"},
 	{ID: "enc.unknown", message: "no content encryption of this name is known here", Spec: "RFC 7516, Section 4.1.2", Remedy: "names are case-sensitive"},
 	{ID: "zip.unknown", message: "no compression but DEF is known", Spec: "RFC 7516, Section 4.1.3", Remedy: "do not compress"},
 	{ID: "key.invalid", Spec: "RFC 7517, Section 4", Remedy: "write the key with the members that its type has"},

@@ -146,16 +146,10 @@ func (s *subject) sign(typ string) (string, error) {
 	case typ != "-":
 		header["typ"] = quote(typ)
 	}
-	raw, err := json.Marshal(header)
-	if err != nil {
-		return "", err
-	}
+	raw, _ := json.Marshal(header) // what was JSON is
 	input := b64url.EncodeToString(raw) + "." + b64url.EncodeToString(s.t.Payload)
 	sig, err := s.key.Sign(context.Background(), []byte(input))
-	if err != nil {
-		return "", err
-	}
-	return input + "." + b64url.EncodeToString(sig), nil
+	return input + "." + b64url.EncodeToString(sig), err
 }
 
 func quote(s string) json.RawMessage {

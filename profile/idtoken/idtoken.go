@@ -58,15 +58,15 @@ type Claims struct {
 // foreign is what other kinds have.
 type foreign struct {
 	profile.Foreign
-	Scope    profile.Present         `json:"scope,omitempty"`     // access tokens
-	SCP      profile.Present         `json:"scp,omitempty"`       // the same, of Entra ID and Okta
-	ClientID profile.Present         `json:"client_id,omitempty"` // the same, and request objects
-	CID      profile.Present         `json:"cid,omitempty"`       // access tokens of Okta
-	AppID    profile.Present         `json:"appid,omitempty"`     // of Entra ID
-	AZPACR   profile.Present         `json:"azpacr,omitempty"`    // the same
+	Scope    profile.Present         `json:"scope,omitempty"`         // access tokens
+	SCP      profile.Present         `json:"scp,omitempty"`           // the same, of Entra ID and Okta
+	ClientID profile.Present         `json:"client_id,omitempty"`     // the same, and request objects
+	CID      profile.Present         `json:"cid,omitempty"`           // access tokens of Okta
+	AppID    profile.Present         `json:"appid,omitempty"`         // of Entra ID
+	AZPACR   profile.Present         `json:"azpacr,omitempty"`        // the same
 	Account  profile.Present         `json:"kubernetes.io,omitempty"` // of Kubernetes
-	TokenUse profile.PresentUnlessID `json:"token_use,omitempty"` // of Cognito
-	Typ      profile.PresentUnlessID `json:"typ,omitempty"`       // of Keycloak
+	TokenUse profile.PresentUnlessID `json:"token_use,omitempty"`     // of Cognito
+	Typ      profile.PresentUnlessID `json:"typ,omitempty"`           // of Keycloak
 }
 
 // Policy says whose tokens for whom a [Verifier] accepts. The zero Policy is refused.
@@ -74,6 +74,9 @@ type Policy struct {
 	// Issuers are the accepted values of iss, compared exactly: one, or several spellings of one
 	// provider. Keys must be those of that provider.
 	Issuers []string
+	// AnyIssuer accepts every issuer that the source of keys knows, each by its own keys: a keyset.Trust, with the issuers and
+	// the tenants that it was given. A jwk.Set does not know whose its keys are, and is refused.
+	AnyIssuer bool
 	// ClientID is the client that verifies: it must be in aud.
 	ClientID string
 	// TrustedAudiences are what else may be in aud (Section 3.1.3.7, rule 3).
@@ -141,7 +144,13 @@ func NewVerifier(keys jwk.Source, p Policy) (*Verifier, error) {
 	if p.ClientID == "" {
 		return nil, profile.Incomplete("name the ClientID")
 	}
-	policy, err := profile.Merge(p.JWT, jwt.Policy{Issuers: p.Issuers, Audiences: []string{p.ClientID}})
+	own := jwt.Policy{Issuers: p.Issuers, Audiences: []string{p.ClientID}}
+	if p.AnyIssuer {
+		if err := profile.AnyIssuer(keys, p.Issuers, &p.JWT, &own); err != nil {
+			return nil, err
+		}
+	}
+	policy, err := profile.Merge(p.JWT, own)
 	if err != nil {
 		return nil, err
 	}
