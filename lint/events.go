@@ -20,7 +20,8 @@ var known = []func(*secevent.Claims) error{
 	read[risc.AccountCredentialChangeRequired], read[risc.AccountPurged], read[risc.AccountDisabled], read[risc.AccountEnabled],
 	read[risc.IdentifierChanged], read[risc.IdentifierRecycled], read[risc.CredentialCompromise], read[risc.OptIn],
 	read[risc.OptOutInitiated], read[risc.OptOutCancelled], read[risc.OptOutEffective], read[risc.RecoveryActivated],
-	read[risc.RecoveryInformationChanged], read[risc.SessionsRevoked],
+	read[risc.RecoveryInformationChanged],
+	read[risc.SessionsRevoked], //lint:ignore SA1019 it is still sent, and still has a definition
 }
 
 func read[T secevent.Event](c *secevent.Claims) error {

@@ -238,7 +238,7 @@ func TestSamples(t *testing.T) {
 		}
 		// Without a claim, with one of the wrong type, and with the typ of another kind, nothing fails but by a rule.
 		for name := range s.claims {
-			for _, v := range []any{nil, 7, "x", object{}} {
+			for _, v := range []any{nil, 7, object{}} {
 				look(t, s.claims.With(name, v).Sign(t, signer(s.kind), s.typ), lint.Options{Kind: lint.Kind(s.kind), Now: at.Now})
 			}
 		}
