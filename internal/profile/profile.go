@@ -21,8 +21,22 @@ import (
 	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 )
+
+// AnyIssuer sets own to accept every issuer that keys knows, by its own keys: the source is told iss. It refuses a source that
+// does not keep the keys of issuers apart.
+func AnyIssuer(keys jwk.Source, base, own *jwt.Policy) error {
+	if _, set := keys.(jwk.Set); set {
+		return Incomplete("AnyIssuer needs a source that finds keys by issuer, such as a keyset.Trust; a jwk.Set does not")
+	}
+	if base.Selector != "" && base.Selector != "iss" {
+		return Incomplete("JWT.Selector is iss with AnyIssuer")
+	}
+	base.Selector, own.AnyIssuer = "iss", true
+	return nil
+}
 
 // Merge completes the policy that a caller gives a profile for what is no concern of
 // its specification with own, the policy of the specification. It refuses a base that decides what own decides.
@@ -146,9 +160,6 @@ func (r Refusals) Err() error {
 // Unaddressed reports whether a token has no aud at all: an empty one is there, and names nobody, so that it is for
 // nobody (RFC 7519, Section 4.1.3).
 func Unaddressed[C any](t *jwt.Token[C]) bool {
-	if len(t.Audience) > 0 {
-		return false
-	}
 	there, _ := t.Claim("aud", new(jwt.Audience)) // which has been read before
 	return !there
 }

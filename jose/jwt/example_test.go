@@ -221,6 +221,23 @@ func ExampleToken_Claim() {
 	// {"iss":"a","exp":1767272400,"auth_time":1767268800}
 }
 
+// All claims may go into one type, the registered ones too.
+func ExampleToken_Decode() {
+	key := newKey()
+	raw := must(jwt.Sign(ctx, key, jwt.Header{}, jwt.Registered{Issuer: "a", Subject: "alice", Expiry: now.Add(time.Hour)}, map[string]any{"role": "admin"}))
+	v := must(jwt.NewVerifier[struct{}](jwk.Set{key.Public()}, jwt.Policy{
+		Issuers: []string{"a"}, AnyAudience: true, Clock: func() time.Time { return now },
+	}))
+	t := must(v.Verify(ctx, raw))
+
+	var user struct {
+		Name string `json:"sub"`
+		Role string `json:"role"`
+	}
+	fmt.Println(t.Decode(&user), user.Name, user.Role)
+	// Output: <nil> alice admin
+}
+
 // A token is used once, across all verifiers that share the memory.
 func ExampleReplayCache() {
 	var seen jwt.Replay = jwt.NewReplayCache(10_000)

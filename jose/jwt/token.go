@@ -72,6 +72,18 @@ func (t *Token[C]) AudienceIsString() bool {
 	return len(raw) > 0 && raw[0] == '"'
 }
 
+// Decode decodes all claims, those of [Registered] too, into v as strictly as Verify does: into a struct, which need not
+// name all of them, or a map. It is for those who want the claims in a type of their own; times are read with [NumericDate].
+func (t *Token[C]) Decode(v any) error {
+	if t.payload == nil {
+		return errClaims.With("the token was not verified")
+	}
+	if err := strictjson.Unmarshal(bytes.Clone(t.payload), v, *t.limits); err != nil {
+		return unreadable("", t.payload, err)
+	}
+	return nil
+}
+
 // Claim decodes the claim called name, registered or not, into v and reports whether
 // the token has it. It reads as strictly as Verify does; a time is read with [NumericDate].
 func (t *Token[C]) Claim(name string, v any) (bool, error) {

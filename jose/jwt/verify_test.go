@@ -54,6 +54,25 @@ func TestVerify(t *testing.T) {
 	if ok, err := tok.Claim("order", &scope); !ok || !errors.Is(err, ErrClaims) {
 		t.Errorf("order into a string: %v %v", ok, err)
 	}
+	var all struct {
+		Issuer string `json:"iss"`
+		Scope  json.RawMessage
+	}
+	if err := tok.Decode(&all); err != nil || all.Issuer != issuer {
+		t.Errorf("decode: %v %+v", err, all)
+	}
+	var named struct {
+		Scope json.RawMessage `json:"scope"`
+	}
+	if err := tok.Decode(&named); err != nil || string(named.Scope) != `"read"` {
+		t.Errorf("decode: %v %+v", err, named)
+	}
+	named.Scope[1] = 'X'
+	if err := tok.Decode(&struct {
+		Scope int `json:"scope"`
+	}{}); !errors.Is(err, ErrClaims) {
+		t.Errorf("a scope into a number: %v", err)
+	}
 	p := tok.Payload()
 	p[2] = 'X'
 	if string(tok.Payload()[:6]) != `{"iss"` || tok.Issuer != issuer {
@@ -70,6 +89,9 @@ func TestVerify(t *testing.T) {
 	var zero Token[order]
 	if ok, err := zero.Claim("iss", &scope); ok || err != nil || zero.Payload() != nil {
 		t.Errorf("zero token: %v %v", ok, err)
+	}
+	if err := zero.Decode(&all); !errors.Is(err, ErrClaims) {
+		t.Errorf("zero token: %v", err)
 	}
 }
 

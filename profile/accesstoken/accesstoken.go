@@ -141,6 +141,9 @@ func text(raw json.RawMessage) (s string) {
 type Policy struct {
 	// Issuers are the accepted values of iss, compared exactly.
 	Issuers []string
+	// AnyIssuer accepts every issuer that the source of keys knows, each by its own keys: a keyset.Trust, with the issuers and
+	// the tenants that it was given. A jwk.Set does not know whose its keys are, and is refused.
+	AnyIssuer bool
 	// Audiences are the names that the API answers to: one of them must be in aud.
 	Audiences []string
 	// Lenient, if not nil, accepts tokens that do not keep to RFC 9068. Most large providers
@@ -196,6 +199,11 @@ func NewVerifier(keys jwk.Source, p Policy) (*Verifier, error) {
 		own.Types = append([]string{"JWT"}, l.Types...)
 		if len(l.Clients) > 0 && len(p.Audiences) > 0 {
 			own.Audiences, own.AnyAudience = nil, true // audience looks at aud
+		}
+	}
+	if p.AnyIssuer {
+		if err := profile.AnyIssuer(keys, &p.JWT, &own); err != nil {
+			return nil, err
 		}
 	}
 	policy, err := profile.Merge(p.JWT, own)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -305,5 +306,49 @@ func BenchmarkVerify(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// issuers finds keys by issuer.
+type issuers map[string]jwk.Set
+
+func (s issuers) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
+	return s[q.Selector].Keys(ctx, q)
+}
+
+// With AnyIssuer, the key of one issuer does not speak for another.
+func TestAnyIssuer(t *testing.T) {
+	keys := issuers{"https://a.example": {profiletest.Key(t).Public()}, "https://b.example": {profiletest.Secret(t)}}
+	p := some
+	p.Issuers, p.AnyIssuer = nil, true
+	for _, selector := range []string{"", "iss"} {
+		p.JWT.Selector = selector
+		v, err := NewVerifier(keys, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify := func(issuer string, key jwk.Signer) error {
+			_, err := v.Verify(ctx, good.With("iss", issuer).Sign(t, key, Type))
+			return err
+		}
+		profiletest.Want(t, verify("https://a.example", profiletest.Key(t)))
+		profiletest.Want(t, verify("https://b.example", profiletest.Secret(t)))
+		profiletest.Want(t, verify("https://b.example", profiletest.Key(t)), "key.none")
+		profiletest.Want(t, verify("https://c.example", profiletest.Key(t)), "key.none")
+	}
+	for name, tc := range map[string]struct {
+		keys   jwk.Source
+		change func(*Policy)
+		word   string
+	}{
+		"a set":            {jwk.Set{profiletest.Key(t).Public()}, func(*Policy) {}, "jwk.Set"},
+		"issuers as well":  {keys, func(p *Policy) { p.Issuers = []string{"https://a.example"} }, "exclude"},
+		"another selector": {keys, func(p *Policy) { p.JWT.Selector = "sub" }, "Selector"},
+	} {
+		p := p
+		tc.change(&p)
+		if _, err := NewVerifier(tc.keys, p); !errors.Is(err, jwt.ErrPolicy) || !strings.Contains(err.Error(), tc.word) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

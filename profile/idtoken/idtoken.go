@@ -146,7 +146,7 @@ func NewVerifier(keys jwk.Source, p Policy) (*Verifier, error) {
 	}
 	own := jwt.Policy{Issuers: p.Issuers, Audiences: []string{p.ClientID}}
 	if p.AnyIssuer {
-		if err := profile.AnyIssuer(keys, p.Issuers, &p.JWT, &own); err != nil {
+		if err := profile.AnyIssuer(keys, &p.JWT, &own); err != nil {
 			return nil, err
 		}
 	}

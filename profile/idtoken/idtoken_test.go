@@ -295,7 +295,7 @@ func TestProviders(t *testing.T) {
 			c := tc.Claims(t)
 			v := verifier(t, Policy{Issuers: []string{c["iss"].(string)}, ClientID: "c", JWT: some.JWT})
 			if tc.Kind == "id-token" {
-				_, err := v.Verify(ctx, c.Sign(t, profiletest.Key(t), tc.Type), sent)
+				_, err := v.Verify(ctx, c.Sign(t, profiletest.Key(t), tc.Type), Expect{Nonce: "n"})
 				profiletest.Want(t, err)
 				return
 			}
