@@ -76,8 +76,11 @@ type Options struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// FollowRedirects follows redirects that stay on the same scheme, host and port.
 	FollowRedirects bool
-	// AllowNetworks and AllowHosts are where a jwks_uri on another host than the issuer's
-	// may lead although it is not public, as in a cluster.
+	// Stranger says that the URL of a [Remote] is not configured but comes from a document,
+	// such as the jwks_uri that a client has registered: only public addresses are dialled.
+	Stranger bool
+	// AllowNetworks and AllowHosts are where a stranger's URL, or a jwks_uri on another host
+	// than the issuer's, may lead although it is not public, as in a cluster.
 	AllowNetworks []netip.Prefix
 	AllowHosts    []string
 
@@ -156,6 +159,9 @@ func NewRemote(url string, o Options) (*Remote, error) {
 		return nil, err
 	}
 	client := o.operator()
+	if o.Stranger {
+		client = o.guarded()
+	}
 	if err := client.CheckURL(url); err != nil {
 		return nil, failure(url, err)
 	}

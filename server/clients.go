@@ -40,7 +40,7 @@ const (
 
 // Client is a client as it is administered. What it may do is in its Metadata: grant_types, scope, how it authenticates.
 type Client struct {
-	ID       string               `json:"-"`
+	ID       string               `json:"client_id"`
 	Metadata oauth.ClientMetadata `json:"metadata"`
 	// Version is that of the document that was read. SaveClient replaces no other; zero makes a new client.
 	Version int64 `json:"-"`
@@ -70,10 +70,8 @@ type Client struct {
 	// tokens in which it is not to be told from the subject, and for tokens that say who acts.
 	Impersonation bool `json:"impersonation,omitempty"`
 	Delegation    bool `json:"delegation,omitempty"`
-	// Created is when it was first saved, or has registered.
+	// Created is when it was first saved.
 	Created time.Time `json:"created,omitzero"`
-	// Registered says that it has registered itself, and may change and remove what it has registered (RFC 7592).
-	Registered bool `json:"registered,omitempty"`
 
 	stored storedSecret
 }
@@ -82,8 +80,6 @@ type Client struct {
 type storedSecret struct {
 	Hash   string `json:"secret_hash,omitempty"`
 	Sealed string `json:"secret_sealed,omitempty"`
-	// Token is the hash of the registration access token.
-	Token string `json:"registration_token_hash,omitempty"`
 }
 
 // clientDocument is a client as it is kept.

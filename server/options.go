@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -36,6 +37,7 @@ type Keys interface {
 	jwk.Source
 	Signer(ctx context.Context, alg jwa.Algorithm) (jwk.Signer, error)
 	Set(ctx context.Context) (set jwk.Set, maxAge time.Duration, err error)
+	Handler() http.Handler // serves the JWK set
 }
 
 // Options are those of [New]. Issuer, Store, Keys, Secrets and Resources are needed.
@@ -85,9 +87,6 @@ type Options struct {
 	// ExchangeTokens verify subject and actor tokens of other types than the server's own access tokens and the JWTs of
 	// trusted issuers, such as ID tokens.
 	ExchangeTokens map[exchange.TokenType]exchange.Verify
-
-	// Registration lets clients register themselves (RFC 7591). Nil does not.
-	Registration *Registration
 
 	// Fetch says how the keys of clients and trusted issuers are fetched: where they may lead, through what proxy.
 	Fetch keyset.Options
@@ -221,10 +220,22 @@ func (f fixedKeys) Set(context.Context) (jwk.Set, time.Duration, error) {
 	return set, time.Hour, nil
 }
 
+// Handler implements [Keys].
+func (f fixedKeys) Handler() http.Handler {
+	set, _, _ := f.Set(context.Background())
+	document, err := json.Marshal(set)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err != nil {
+			http.Error(w, "the keys cannot be published", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		serveDocument(w, r, document)
+	})
+}
+
 // Keys implements [jwk.Source].
 func (f fixedKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
 	set, _, _ := f.Set(ctx)
 	return set.Keys(ctx, q)
 }
-
-var _ http.Handler = (*Server)(nil)

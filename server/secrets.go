@@ -17,10 +17,10 @@ import (
 
 // secrets are the keys that Options.Secrets are made into, one for each purpose. Of each the first makes what is new.
 type secrets struct {
-	client   macs     // hashes of the secrets of clients
-	refresh  macs     // refresh tokens
-	record   macs     // what is kept of opaque tokens
-	register macs     // registration access tokens
+	client   macs // hashes of the secrets of clients
+	refresh  macs // refresh tokens
+	record   macs // what is kept of opaque tokens
+	register macs // registration access tokens
 	seal     []cipher.AEAD
 	nonce    [][]byte // of DPoP, and challenges for attestations
 }
@@ -40,7 +40,7 @@ func newSecrets(all [][]byte) (*secrets, error) {
 		for _, m := range []struct {
 			to      *macs
 			purpose string
-		}{{&s.client, "client secrets"}, {&s.refresh, "refresh tokens"}, {&s.record, "opaque tokens"}, {&s.register, "registration tokens"}} {
+		}{{&s.client, "client secrets"}, {&s.refresh, "refresh tokens"}, {&s.record, "opaque tokens"}} {
 			key, err := jwk.NewSecretKey(jwa.HS256, "", derive(m.purpose))
 			if err != nil {
 				return nil, err

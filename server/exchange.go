@@ -1,0 +1,222 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/pop"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/exchange"
+	"github.com/jotsuite/jot/server/store"
+)
+
+// newExchanger makes what verifies token exchanges: of the server's own access tokens, of the JWTs of trusted issuers, and of what Options
+// know beside.
+func (s *Server) newExchanger() (err error) {
+	types := maps.Clone(s.o.ExchangeTokens)
+	if types == nil {
+		types = map[exchange.TokenType]exchange.Verify{}
+	}
+	types[exchange.AccessToken] = s.ownToken
+	if types[exchange.JWT] == nil {
+		types[exchange.JWT] = s.issuersToken
+	}
+	s.exchanger, err = exchange.NewVerifier(exchange.Policy{Issuer: s.o.Issuer, Subject: types, Actor: types, Permit: s.permit})
+	return err
+}
+
+// exchange is access in exchange for another token (RFC 8693).
+func (q *request) exchange() error {
+	if err := q.authorized(); err != nil {
+		return err
+	}
+	cnf, _, err := q.bind()
+	if err != nil {
+		return err
+	}
+	req, err := exchange.ParseRequest(q.form)
+	if err != nil {
+		return err
+	}
+	if t := req.RequestedTokenType; t != "" && t != exchange.AccessToken && t != exchange.JWT {
+		return invalid(oauth.InvalidRequest, "no token of the requested_token_type is issued", nil)
+	}
+	x, err := q.exchanger.Verify(q.ctx, req, exchange.Expect{ClientID: q.client.ID})
+	if err != nil {
+		return err
+	}
+	for _, t := range []*exchange.Token{x.Subject, x.Actor} {
+		if err := q.possessed(t, cnf); err != nil {
+			return err
+		}
+	}
+	a := &access{client: q.client, clientID: q.client.ID, subject: x.Subject.Subject, cnf: cnf, until: x.Subject.Expiry}
+	if !store.ValidName(a.subject) {
+		return invalid(oauth.InvalidRequest, "the subject_token has no subject, or one that is too long", nil)
+	}
+	if x.Act != nil {
+		if a.act, err = json.Marshal(x.Act); err != nil {
+			return err
+		}
+	}
+	rights, err := q.rights(x)
+	if err != nil {
+		return err
+	}
+	narrowed, err := rights.Narrow(req)
+	if err != nil {
+		return err
+	}
+	var identifiers []string
+	if len(req.Resource)+len(req.Audience) > 0 {
+		identifiers = q.identifiers(narrowed)
+	}
+	if err := a.narrow(identifiers, req.Scope, q.client.resources, rights.Scope); err != nil {
+		return err
+	}
+	issued := exchange.AccessToken
+	if req.RequestedTokenType == exchange.JWT {
+		if q.client.Opaque || slices.ContainsFunc(a.resources, func(r *resource) bool { return r.Opaque }) {
+			return invalid(oauth.InvalidRequest, "the access token is no JWT", nil)
+		}
+		issued = exchange.JWT
+	}
+	return q.answer(a, "", issued)
+}
+
+// rights are all that may be issued for an exchange: what the subject token allows, as far as the client may have it.
+func (q *request) rights(x *exchange.Exchange) (exchange.Rights, error) {
+	r := exchange.Rights{Scope: x.Subject.Scope.Intersect(q.client.scope)}
+	if x.Subject.Type == exchange.JWT && x.Subject.Scope == nil {
+		// What its issuer may grant, which the token itself does not say.
+		i, err := q.Server.issuer(q.ctx, x.Subject.Issuer)
+		if err != nil && !isNotFound(err) {
+			return r, err
+		}
+		if i != nil {
+			r.Scope = i.scope.Intersect(q.client.scope)
+		}
+	}
+	for _, res := range q.client.resources {
+		r.Resource = append(r.Resource, res.Identifier)
+		r.Audience = append(r.Audience, res.Identifier)
+		if res.Name != "" {
+			r.Audience = append(r.Audience, res.Name)
+		}
+	}
+	return r, nil
+}
+
+// identifiers are those of the resources that an exchange names in either way.
+func (q *request) identifiers(r exchange.Rights) []string {
+	var out []string
+	for _, res := range q.client.resources {
+		if slices.Contains(r.Resource, res.Identifier) || slices.Contains(r.Audience, res.Identifier) || res.Name != "" && slices.Contains(r.Audience, res.Name) {
+			out = append(out, res.Identifier)
+		}
+	}
+	return out
+}
+
+// possessed refuses a token that is bound to a key which the sender has not shown to have: in an exchange as at an API.
+func (q *request) possessed(t *exchange.Token, cnf *pop.Confirmation) error {
+	if t == nil || t.Claims["cnf"] == nil {
+		return nil
+	}
+	var c pop.Confirmation
+	if err := strictjson.Unmarshal(bytes.Clone(t.Claims["cnf"]), &c, strictjson.Limits{}); err != nil {
+		return invalid(oauth.InvalidRequest, "the confirmation of a token cannot be read", err)
+	}
+	ok := c.Thumbprint != "" || c.X5TS256 != ""
+	if c.Thumbprint != "" {
+		ok = cnf != nil && cnf.Thumbprint == c.Thumbprint
+	}
+	if c.X5TS256 != "" {
+		certificate, err := q.certificate()
+		if err != nil {
+			return err
+		}
+		ok = ok && certificate != nil && thumbprint(certificate) == c.X5TS256
+	}
+	if !ok {
+		return invalid(oauth.InvalidRequest, "a token is bound to a key that the request does not prove to have", nil)
+	}
+	return nil
+}
+
+// permit decides on subject tokens without may_act, where no hook does: the client has to be allowed it, has to be the actor, and
+// has to have come by the token as it should: it was issued to it or for it.
+func (s *Server) permit(ctx context.Context, x *exchange.Exchange) (bool, error) {
+	if s.o.PermitExchange != nil {
+		return s.o.PermitExchange(ctx, x)
+	}
+	c, err := s.client(ctx, x.ClientID)
+	if err != nil {
+		return false, err
+	}
+	if x.Actor == nil && !c.Impersonation || x.Actor != nil && !c.Delegation {
+		return false, nil
+	}
+	if x.Actor != nil && x.Actor.ClientID != c.ID {
+		return false, nil
+	}
+	return x.Subject.Type == exchange.JWT || x.Subject.ClientID == c.ID ||
+		c.ResourceServer != "" && slices.Contains(x.Subject.Audience, c.ResourceServer), nil
+}
+
+// ownToken verifies an access token of this server.
+func (s *Server) ownToken(ctx context.Context, raw string) (*exchange.Token, error) {
+	now := s.o.Clock()
+	b, err := s.inspect(ctx, now, raw)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the token is not valid, or no longer"}
+	}
+	t := &exchange.Token{Issuer: b.Issuer, Subject: b.Subject, ClientID: b.ClientID, Audience: b.Audience, Expiry: b.Expiry, Claims: map[string]json.RawMessage{}}
+	if b.Confirmation != nil {
+		if t.Claims["cnf"], err = json.Marshal(b.Confirmation); err != nil {
+			return nil, err
+		}
+	}
+	for name, to := range map[string]struct {
+		raw json.RawMessage
+		to  any
+	}{"act": {b.Actor, &t.Act}, "may_act": {b.MayAct, &t.MayAct}} {
+		if to.raw == nil {
+			continue
+		}
+		t.Claims[name] = to.raw
+		if err := strictjson.Unmarshal(bytes.Clone(to.raw), to.to, strictjson.Limits{}); err != nil {
+			return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the actors of the token cannot be read", Cause: err}
+		}
+	}
+	if b.Scope != "" {
+		t.Scope, err = oauth.ParseScopes(b.Scope)
+	}
+	return t, err
+}
+
+// issuersToken verifies a JWT of a trusted issuer, as a grant: it is good once, and its subject is told from those of others.
+func (s *Server) issuersToken(ctx context.Context, raw string) (*exchange.Token, error) {
+	i, err := s.issuer(ctx, named(raw))
+	if errors.Is(err, store.ErrNotFound) || err == nil && (i.LegacyBitbucket || len(i.Clients) > 0) {
+		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the issuer of the token is not trusted"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := exchange.From(i.verifier.Verify)(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	t.Subject = i.SubjectPrefix + strings.Clone(t.Subject)
+	return t, nil
+}
