@@ -43,7 +43,8 @@ type IntrospectionOptions struct {
 	// CacheFor is how long an answer is used again, and no longer than until the token's exp: so long a revocation may go
 	// unnoticed. Zero asks each time.
 	CacheFor time.Duration
-	// CacheSize is how many answers are kept. Zero is 10,000.
+	// CacheSize is how many answers are kept. Zero is 10,000. With a cache a question is asked to its end though its request has
+	// gone; there are at most 1,000 at a time, and 503 for more.
 	CacheSize int
 	// Timeout is how long the server may take. Zero is 5 seconds.
 	Timeout time.Duration
@@ -57,6 +58,9 @@ const (
 	// The longest token that is asked about, and the longest answer, in bytes.
 	maxToken  = 16 << 10
 	maxAnswer = 256 << 10
+
+	// So many questions at a time, where they outlive their requests.
+	maxAsking = 1000
 
 	defaultTimeout   = 5 * time.Second
 	defaultCacheSize = 10_000
@@ -75,6 +79,7 @@ type Introspector struct {
 
 	mu      sync.Mutex
 	answers map[[sha256.Size]byte]*answer
+	asking  int // questions that have no answer yet
 }
 
 // answer is what the server has said of a token, or will say once done is closed.
@@ -193,6 +198,11 @@ func (i *Introspector) response(ctx context.Context, raw string) (*introspection
 	i.mu.Lock()
 	a := i.answers[key]
 	if a == nil || a.over(i.o.Clock()) {
+		if i.asking == maxAsking {
+			i.mu.Unlock()
+			return nil, errors.New("guard: too many questions to the introspection endpoint at a time")
+		}
+		i.asking++
 		a = &answer{done: make(chan struct{})}
 		i.makeRoom()
 		i.answers[key] = a
@@ -223,13 +233,12 @@ func (i *Introspector) fill(ctx context.Context, key [sha256.Size]byte, raw stri
 	// Authenticate may end the goroutine, as FailNow of a test does, and others wait.
 	a.err = errors.New("guard: the question was given up")
 	defer func() {
-		if a.err != nil { // asked again by the next request
-			i.mu.Lock()
-			if i.answers[key] == a {
-				delete(i.answers, key)
-			}
-			i.mu.Unlock()
+		i.mu.Lock()
+		i.asking--
+		if a.err != nil && i.answers[key] == a { // asked again by the next request
+			delete(i.answers, key)
 		}
+		i.mu.Unlock()
 		close(a.done)
 	}()
 	if a.response, a.err = i.ask(ctx, raw); a.err != nil {

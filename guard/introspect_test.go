@@ -359,6 +359,36 @@ func TestOneQuestion(t *testing.T) {
 	}
 }
 
+// Questions outlive their requests, so there is an end to them.
+func TestQuestionsAtATime(t *testing.T) {
+	e := newEndpoint(t)
+	o := e.options()
+	o.CacheFor = time.Minute
+	release := make(chan struct{})
+	o.Authenticate = func(context.Context, http.Header, url.Values) error {
+		<-release
+		return errors.New("no more")
+	}
+	i := must(NewIntrospector(o))
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	for n := range maxAsking {
+		if _, err := i.response(gone, fmt.Sprint(n)); !errors.Is(err, context.Canceled) {
+			t.Fatal(n, err)
+		}
+	}
+	if _, err := i.response(ctx, "one more"); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Error(err)
+	}
+	close(release)
+	for { // until they have ended
+		if _, err := i.response(ctx, "one more"); err != nil && strings.Contains(err.Error(), "no more") {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func TestIntrospectorIncomplete(t *testing.T) {
 	good := IntrospectionOptions{Endpoint: "https://as.example/introspect", Issuer: issuer, Audiences: []string{resource}}
 	if _, err := NewIntrospector(good); err != nil {
