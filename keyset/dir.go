@@ -233,28 +233,23 @@ func (d *Dir) read(old *dirView) *dirView {
 func (s SkippedFile) whole() bool { return s.Name == "." }
 
 func (v *dirView) readFiles(d *Dir, root *os.Root, old *dirView) error {
-	folder, err := root.Open(".")
+	info, err := root.Stat(".")
+	if err == nil {
+		err = writable(info)
+	}
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
-	info, err := folder.Stat()
+	entries, err := fs.ReadDir(root.FS(), ".") // by name
 	if err != nil {
 		return err
 	}
-	if err := writable(info); err != nil {
-		return err
-	}
-	names, err := folder.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
-	if len(names) > maxFiles {
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), ".") })
+	if len(entries) > maxFiles {
 		return errTooMany.With(fmt.Sprintf("more than %d files", maxFiles))
 	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, e := range entries {
+		name := e.Name()
 		i, found := slices.BinarySearchFunc(old.files, name, func(f dirFile, name string) int { return strings.Compare(f.name, name) })
 		var before dirFile
 		if found {
@@ -308,10 +303,10 @@ func (f *dirFile) load(root *os.Root, o DirOptions) error {
 		return err
 	}
 	defer file.Close()
-	if f.info, err = file.Stat(); err != nil {
-		return err
+	if f.info, err = file.Stat(); err == nil {
+		err = writable(f.info)
 	}
-	if err := writable(f.info); err != nil {
+	if err != nil {
 		return err
 	}
 	data, err := readLimited(file, maxFile)
@@ -404,17 +399,14 @@ func describe(text []byte, read func([]byte) (jwk.JWK, error)) (jwk.JWK, error) 
 // bindFile makes the keys of a description, as a set with that key alone does: which of
 // them it makes is decided there.
 func bindFile(desc jwk.JWK, b jwk.Binding) ([]fileKey, error) {
-	data, err := desc.MarshalPrivateJSON()
-	if err != nil {
-		return nil, err
-	}
+	data, _ := desc.MarshalPrivateJSON() // what was read can be written
 	data = slices.Concat([]byte(`{"keys":[`), data, []byte(`]}`))
 	set, skipped, err := jwk.ParseSet(data, b)
+	if len(skipped) > 0 {
+		err = skipped[0].Err
+	}
 	if err != nil {
 		return nil, err
-	}
-	if len(skipped) > 0 {
-		return nil, skipped[0].Err
 	}
 	var keys []fileKey
 	for _, public := range set {

@@ -239,6 +239,15 @@ func TestDirBinding(t *testing.T) {
 	}
 	_, err = f.Signer(bg, "r")
 	wantCode(t, err, "key.ambiguous")
+	// A secret that may sign alone verifies nothing.
+	f = newFolder(t, DirOptions{}, map[string][]byte{
+		"s": []byte(`{"kty":"oct","alg":"HS256","kid":"s","key_ops":["sign"],"k":"` + strings.Repeat("A", 43) + `"}`),
+	})
+	if _, err := f.Signer(bg, "s"); err != nil {
+		t.Error(err)
+	}
+	_, err = f.Keys(bg, jwk.Query{Algorithm: "HS256", KeyID: "s"})
+	wantCode(t, err, "key.use")
 }
 
 func TestDirSkips(t *testing.T) {
@@ -360,8 +369,7 @@ func TestDirReloads(t *testing.T) {
 	path := filepath.Join(f.path, "c")
 	for i, change := range []func(){
 		func() { f.write("c", publicJWK(t, "longer")) },
-		func() {
-			f.remove("c")
+		func() { // before "c" goes, whose place in the file system it could take
 			f.write("new", publicJWK(t, "second"))
 			if err := os.Rename(filepath.Join(f.path, "new"), path); err != nil {
 				t.Fatal(err)

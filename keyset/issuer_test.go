@@ -341,7 +341,7 @@ func TestIssuerRefuses(t *testing.T) {
 	for id, want := range map[string]string{
 		"https://as.example": "", "https://as.example/": "", "https://as.example/a?b": "keys.refused_url", "https://as.example?": "keys.refused_url",
 		"https://as.example#": "keys.refused_url", "http://as.example": "keys.refused_url", "as.example": "keys.refused_url", "": "keys.refused_url",
-		"https://u@as.example": "keys.refused_url",
+		"https://u@as.example": "keys.refused_url", "https://as.example:0": "keys.refused_url",
 	} {
 		_, err := keyset.NewIssuer(id, keyset.Options{})
 		wantCode(t, err, want)

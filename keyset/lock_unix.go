@@ -16,7 +16,13 @@ func tryLock(root *os.Root, name string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	return locked(f, syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+}
+
+// locked makes the answer of tryLock of that of flock. A wait for a server of files can be
+// interrupted, after which the lock is asked for again.
+func locked(f *os.File, err error) (io.Closer, error) {
+	switch {
 	case err == nil:
 		return f, nil
 	case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):

@@ -500,8 +500,7 @@ func (r *Rotation) refresh(ctx context.Context, change func(*state, time.Time) e
 				return err
 			}
 		}
-		done, err := r.advance(ctx, s, version, seen, &change)
-		if done || err != nil {
+		if done, err := r.advance(ctx, s, version, seen, &change); done {
 			return err
 		}
 	}

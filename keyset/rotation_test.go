@@ -1055,6 +1055,101 @@ func TestNoKeyIsMade(t *testing.T) {
 	}
 }
 
+// Where an extension fails, nothing is saved of the step in which it does, and the rotation
+// goes on from there when it works again.
+func TestExtensionFails(t *testing.T) {
+	x := testExtension(t)
+	generate, sign, verify := x.Generate, x.Sign, x.Verify
+	var noGenerate, noSign, noVerify int // which of the next calls fails
+	fails := func(n *int) bool {
+		*n--
+		return *n == 0
+	}
+	large := false
+	x.Generate = func() ([]byte, error) {
+		if fails(&noGenerate) {
+			return nil, errBroken
+		}
+		data, err := generate()
+		if large { // as large as a JWK may be, before it says what it is for
+			data = append(data[:len(data)-1], `,"more":"`...)
+			data = append(append(data, bytes.Repeat([]byte("x"), 64<<10-len(data)-2)...), `"}`...)
+		}
+		return data, err
+	}
+	x.Sign = func(j jwk.JWK) (func(context.Context, []byte) ([]byte, error), error) {
+		if fails(&noSign) {
+			return nil, errBroken
+		}
+		return sign(j)
+	}
+	x.Verify = func(j jwk.JWK) (func(message, signature []byte) bool, error) {
+		if fails(&noVerify) {
+			return nil, errBroken
+		}
+		return verify(j)
+	}
+	b := newBench(t)
+	r := b.rotation(func(t *Timetable) { t.Binding.Extensions = []jwk.Extension{x} }, x.Algorithm)
+	broken := func() {
+		t.Helper()
+		before := b.stored()
+		if _, err := r.Inspect(bg); !errors.Is(err, errBroken) {
+			t.Error(err)
+		}
+		if b.stored() != before {
+			t.Error("the state has changed")
+		}
+	}
+
+	noSign = 2 // the key is made, and then read as it will be stored
+	broken()
+	large = true
+	_, err := r.Inspect(bg)
+	wantCode(t, err, "json.limit")
+	if large = false; b.stored() != "" {
+		t.Error("something was saved")
+	}
+
+	noGenerate = 2 // the first key is made, and the next one is not
+	if _, err := r.Inspect(bg); !errors.Is(err, errBroken) {
+		t.Error(err)
+	}
+	only, err := r.Signer(bg, x.Algorithm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noGenerate = 1 // and so there is none to take over
+	before := b.stored()
+	if err := r.Revoke(bg, only.KeyID()); !errors.Is(err, errBroken) || b.stored() != before {
+		t.Errorf("%v, %s", err, b.stored())
+	}
+	if got := phases(b.inspect(r)); got != "TST1 active, TST1 published" {
+		t.Error(got)
+	}
+
+	b.pass(table.Every)
+	noVerify = 1 // the public half of the key that retires
+	broken()
+	if got := phases(b.inspect(r)); got != "TST1 retired, TST1 active, TST1 published" {
+		t.Error(got)
+	}
+}
+
+// A time that cannot be written is saved as nothing else.
+func TestRotationBeyondTime(t *testing.T) {
+	b := newBench(t)
+	r := b.rotation(nil)
+	b.now = time.Unix(1<<60, 0)
+	_, err := r.Inspect(bg)
+	wantCode(t, err, "json.number")
+	if stored := b.stored(); stored != "" {
+		t.Error(stored)
+	}
+	b.now = time.Unix(1_800_000_000, 0)
+	b.signer(r)
+}
+
 func TestRotationConcurrent(t *testing.T) {
 	b := newBench(t)
 	dir := t.TempDir() + "/keys"

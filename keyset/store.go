@@ -100,8 +100,9 @@ func (s *MemoryStore) version() string {
 // saving at a time ends with the process that holds it. Readers take no lock.
 type DirStore struct {
 	dir string
-	// For tests: it is called between the steps of Save.
+	// For tests: step is called between the steps of Save; sync is the method of a file.
 	step func(name string)
+	sync func(*os.File) error
 }
 
 const (
@@ -117,12 +118,13 @@ func OpenDirStore(dir string) (*DirStore, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	s := &DirStore{dir: dir, step: func(string) {}}
+	s := &DirStore{dir: dir, step: func(string) {}, sync: (*os.File).Sync}
 	root, err := s.open()
 	if err != nil {
 		return nil, err
 	}
-	return s, root.Close()
+	defer root.Close()
+	return s, nil
 }
 
 // open opens the folder for one call, so that no file stays open and a folder that was
@@ -193,10 +195,10 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, err
+	if info, err = f.Stat(); err == nil {
+		err = private(info)
 	}
-	if err := private(info); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	data, err := readLimited(f, maxState)
@@ -243,6 +245,7 @@ func (s *DirStore) Save(ctx context.Context, data []byte, old string) (string, e
 	if err := removeTemps(root); err != nil {
 		return "", err
 	}
+	s.step("cleared")
 	if err := s.replace(root, data); err != nil {
 		return "", err
 	}
@@ -267,11 +270,9 @@ func (s *DirStore) replace(root *os.Root, data []byte) (err error) {
 	_, err = f.Write(data)
 	s.step("written")
 	if err == nil {
-		err = f.Sync()
+		err = s.sync(f)
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
+	_ = f.Close() // which has nothing to add: all is on the disk, or err says why not
 	if err != nil {
 		return err
 	}
@@ -280,11 +281,11 @@ func (s *DirStore) replace(root *os.Root, data []byte) (err error) {
 		return err
 	}
 	s.step("renamed")
-	return syncDir(root)
+	return s.syncDir(root)
 }
 
 // syncDir makes the rename last, where the system has a way to.
-func syncDir(root *os.Root) error {
+func (s *DirStore) syncDir(root *os.Root) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
@@ -293,23 +294,18 @@ func syncDir(root *os.Root) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	return s.sync(d)
 }
 
 // removeTemps removes what a process left that ended while it wrote: there are private
 // keys in it. Whoever has the lock is the only one who writes.
 func removeTemps(root *os.Root) error {
-	d, err := root.Open(".")
+	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, tempStart) && strings.HasSuffix(name, tempEnd) {
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, tempStart) && strings.HasSuffix(name, tempEnd) {
 			if err := root.Remove(name); err != nil {
 				return err
 			}

@@ -311,7 +311,7 @@ func dieWhileSaving(dir, at string) {
 // and nothing secret for longer than until the next save.
 func TestDirStoreCrash(t *testing.T) {
 	for at, want := range map[string]string{
-		"locked": "old", "created": "old", "written": "old", "synced": "old",
+		"locked": "old", "cleared": "old", "created": "old", "written": "old", "synced": "old",
 		"renamed": "new, with a secret",
 	} {
 		t.Run(at, func(t *testing.T) {
@@ -345,7 +345,7 @@ func TestRotationCrash(t *testing.T) {
 	b.store.Store = s
 	var kids []string
 	for round := range 5 {
-		for _, at := range []string{"locked", "created", "written", "synced", "renamed"} {
+		for _, at := range []string{"locked", "cleared", "created", "written", "synced", "renamed"} {
 			s.step = func(name string) {
 				if name == at {
 					panic(crash{})
@@ -371,8 +371,8 @@ func TestRotationCrash(t *testing.T) {
 	}
 }
 
-// A write that fails leaves the old state and no file.
-func TestDirStoreFullDisk(t *testing.T) {
+// A rename that fails leaves the old state.
+func TestDirStoreRename(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	s := openStore(t, dir)
 	version := save(t, s, "old", "")
@@ -391,6 +391,84 @@ func TestDirStoreFullDisk(t *testing.T) {
 	s.step = func(string) {}
 	next := save(t, s, "new", version)
 	holds(t, s, "new", next)
+}
+
+// What is not on the disk is not renamed, and a rename that is not on the disk is no
+// success.
+func TestDirStoreSync(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "keys"))
+	version := save(t, s, "old", "")
+	sync := s.sync
+	var steps []string
+	s.step = func(name string) { steps = append(steps, name) }
+	fails := -1
+	s.sync = func(f *os.File) error {
+		name := filepath.Base(f.Name())
+		if strings.HasPrefix(name, tempStart) {
+			name = "file"
+			if data, err := os.ReadFile(filepath.Join(s.dir, filepath.Base(f.Name()))); err != nil || string(data) != "new" {
+				t.Errorf("%q is synced, %v", data, err)
+			}
+		}
+		steps = append(steps, "sync "+name)
+		if fails--; fails == 0 {
+			return errBroken
+		}
+		return sync(f)
+	}
+	folder := " synced renamed sync ."
+	if runtime.GOOS == "windows" {
+		folder = " synced renamed"
+	}
+	for _, c := range []struct {
+		fails       int
+		want, state string
+	}{
+		{1, "", "old"},
+		{2, folder, "new"},
+		{0, folder, "new"},
+	} {
+		if c.fails == 2 && runtime.GOOS == "windows" {
+			continue
+		}
+		steps, fails = nil, c.fails
+		_, err := s.Save(bg, []byte("new"), version)
+		if got := strings.Join(steps, " "); got != "locked cleared created written sync file"+c.want {
+			t.Error(got)
+		}
+		if c.fails == 0 && err != nil || c.fails != 0 && !errors.Is(err, errBroken) {
+			t.Errorf("%d: %v", c.fails, err)
+		}
+		var data []byte
+		if data, version, err = s.Load(bg); err != nil || string(data) != c.state {
+			t.Errorf("%q, %v", data, err)
+		}
+		if names, err := os.ReadDir(s.dir); err != nil || len(names) != 2 {
+			t.Errorf("%v, %v", names, err)
+		}
+	}
+}
+
+var errBroken = errors.New("broken")
+
+// What another process left and cannot be removed is no reason to write beside it: there
+// are private keys in it.
+func TestDirStoreLeftover(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "keys"))
+	version := save(t, s, "old", "")
+	left := filepath.Join(s.dir, tempStart+"x"+tempEnd)
+	if err := os.MkdirAll(filepath.Join(left, "file"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var path *os.PathError
+	if _, err := s.Save(bg, []byte("new"), version); !errors.As(err, &path) || filepath.Base(path.Path) != filepath.Base(left) {
+		t.Error(err)
+	}
+	holds(t, s, "old", version)
+	if err := os.RemoveAll(left); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, "new", version)
 }
 
 func TestStoreErrorsShowNothing(t *testing.T) {
