@@ -1070,6 +1070,35 @@ func (c *closer) Close() error {
 }
 
 // Origins are compared as such.
+// A resource that refuses every token has a new one asked for now and then, and not with each request.
+func TestAlwaysRefused(t *testing.T) {
+	s := start(t, numbered(bearer))
+	var got []string
+	code := oauth.InvalidToken
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization"))
+		w.Header().Set("WWW-Authenticate", `Bearer error="`+code+`"`)
+		w.WriteHeader(401)
+	}))
+	defer api.Close()
+	c := s.config()
+	var at time.Duration
+	c.Clock = func() time.Time { return time.Unix(1767268800, 0).Add(at) }
+	rt := must(source(t, c, client.ClientCredentials()).Transport(nil, api.URL))
+	for _, at = range []time.Duration{0, 1, 9 * time.Second, 10 * time.Second, 19 * time.Second, 20 * time.Second, 21 * time.Second} {
+		resp := must((&http.Client{Transport: rt}).Get(api.URL))
+		_ = resp.Body.Close()
+	}
+	code = oauth.InsufficientScope // which is not the token's fault
+	for _, at = range []time.Duration{40 * time.Second, 60 * time.Second} {
+		resp := must((&http.Client{Transport: rt}).Get(api.URL))
+		_ = resp.Body.Close()
+	}
+	if want := "[Bearer at1 Bearer at2 Bearer at2 Bearer at2 Bearer at3 Bearer at3 Bearer at4 Bearer at4 Bearer at4]"; fmt.Sprint(got) != want {
+		t.Error(got)
+	}
+}
+
 func TestOrigins(t *testing.T) {
 	s := start(t, numbered(bearer))
 	src := source(t, s.config(), client.ClientCredentials())

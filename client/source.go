@@ -48,6 +48,7 @@ const (
 	maxAhead       = 5 * time.Minute // of an early refresh
 	maxMargin      = 10 * time.Second
 	retryAhead     = 10 * time.Second // between early refreshes that fail
+	retryRefused   = 10 * time.Second // between tokens that resources refuse
 )
 
 // Config is a client at one authorization server. The zero value is refused.
@@ -121,6 +122,7 @@ type Source struct {
 	refresh   time.Time // from when on the token is renewed
 	until     time.Time // until when it serves
 	next      time.Time // not before: the next early refresh, after one that failed
+	dropped   time.Time // when a resource had its token refused
 	flight    *flight
 	challenge string
 }
@@ -234,13 +236,25 @@ func clone(t *Token) *Token {
 }
 
 // Invalidate drops the token, if it is the one that the Source has: a resource has refused it although it has not expired. The
-// transport of a Source does so by itself.
+// transport of a Source does so by itself, at most every ten seconds.
 func (s *Source) Invalidate(accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token != nil && s.token.AccessToken == accessToken {
 		s.token = nil
 	}
+}
+
+// refused is Invalidate for what a resource says: at most once in a while, so that one that refuses every token does not have a new
+// one asked for with each request.
+func (s *Source) refused(accessToken string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.c.Clock()
+	if s.token == nil || s.token.AccessToken != accessToken || now.Before(s.dropped.Add(retryRefused)) {
+		return
+	}
+	s.token, s.dropped = nil, now
 }
 
 // fly gets a token and keeps it.

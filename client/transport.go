@@ -69,7 +69,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	used := new(string)
 	resp, err := t.send(req.WithContext(withToken(req.Context(), used)))
 	if err == nil && resp.StatusCode == http.StatusUnauthorized && refused(resp) {
-		t.source.Invalidate(*used)
+		t.source.refused(*used)
 	}
 	return resp, err
 }
