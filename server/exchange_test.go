@@ -138,7 +138,7 @@ func Test_RFC8693(t *testing.T) {
 		}
 		ask(gateway, "subject_token", sign(accesstoken.Claims{Actor: json.RawMessage(chain)})).want(t, 200, "")
 		ask(gateway, append(act, "subject_token", sign(accesstoken.Claims{Actor: json.RawMessage(chain)}))...).want(t, 400, oauth.InvalidRequest) // one too many
-		loop := `{"iss":"` + a.URL + `","sub":"gateway","client_id":"gateway","act":{"sub":"s1"}}`
+		loop := `{"iss":"` + a.URL + `","sub":"gateway","act":{"sub":"s1"}}`
 		ask(gateway, append(act, "subject_token", sign(accesstoken.Claims{Actor: json.RawMessage(loop)}))...).want(t, 400, oauth.InvalidRequest)
 		once := ask(gateway, act...)
 		once.want(t, 200, "")
