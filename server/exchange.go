@@ -180,7 +180,10 @@ func (s *Server) ownToken(ctx context.Context, raw string) (*exchange.Token, err
 	if b == nil {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the token is not valid, or no longer"}
 	}
-	t := &exchange.Token{Issuer: b.Issuer, Subject: b.Subject, ClientID: b.ClientID, Audience: b.Audience, Expiry: b.Expiry, Claims: map[string]json.RawMessage{}}
+	t := &exchange.Token{Issuer: b.Issuer, Subject: b.Subject, ClientID: b.ClientID, Audience: b.Audience, Expiry: b.Expiry, Claims: maps.Clone(b.Extra)}
+	if t.Claims == nil {
+		t.Claims = map[string]json.RawMessage{}
+	}
 	if b.Confirmation != nil {
 		if t.Claims["cnf"], err = json.Marshal(b.Confirmation); err != nil {
 			return nil, err

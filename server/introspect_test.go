@@ -31,7 +31,10 @@ func Test_RFC7662(t *testing.T) {
 	a := start(t, server.Options{Clock: now.now})
 	k := key(t)
 	a.trust(k, nil)
-	c := a.add("c", "", func(c *server.Client) { c.Metadata.Scope = "read write admin"; c.Claims = map[string]any{"tier": "gold"} })
+	c := a.add("c", "", func(c *server.Client) {
+		c.Metadata.Scope = "read write admin"
+		c.Claims = map[string]any{"tier": "gold"}
+	})
 	opaque := a.add("o", "", func(c *server.Client) { c.Opaque = true; c.Claims = map[string]any{"tier": "gold"} })
 	api := a.add("api", "", func(c *server.Client) { c.ResourceServer = servertest.Resource })
 	stranger := a.add("stranger", "", func(c *server.Client) { c.ResourceServer = other })

@@ -1,11 +1,9 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,7 +21,6 @@ import (
 	"github.com/jotsuite/jot/profile/dpop"
 	"github.com/jotsuite/jot/profile/exchange"
 	"github.com/jotsuite/jot/profile/grant"
-	"github.com/jotsuite/jot/profile/introspection"
 	"github.com/jotsuite/jot/server"
 	"github.com/jotsuite/jot/server/servertest"
 )
@@ -304,5 +301,3 @@ func TestClientCredentials(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
-
-var _ = []any{bytes.NewReader, io.EOF, introspection.Type}
