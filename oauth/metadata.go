@@ -243,8 +243,8 @@ func encode[T any](e *strictjson.Encoder[T], w *T, extra map[string]json.RawMess
 		return b, err
 	}
 	more, err := json.Marshal(rest)
-	if err != nil {
-		return nil, err
+	if err != nil || len(b) == len("{}") {
+		return more, err
 	}
 	return append(append(b[:len(b)-1], ','), more[1:]...), nil
 }
