@@ -1,0 +1,240 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+
+	"github.com/jotsuite/jot/server/memstore"
+	"github.com/jotsuite/jot/server/sqlstore"
+	"github.com/jotsuite/jot/server/store"
+	"github.com/jotsuite/jot/server/store/storetest"
+)
+
+func openSQLite(o sqlstore.Options) func(string) (store.Store, error) {
+	return func(path string) (store.Store, error) {
+		return asStore(sqlstore.SQLite(context.Background(), &sqlite.Driver{}, path, o))
+	}
+}
+
+func openPostgreSQL(url string) (store.Store, error) {
+	return asStore(sqlstore.PostgreSQL(context.Background(), stdlib.GetDefaultDriver(), url, sqlstore.Options{}))
+}
+
+// asStore keeps a nil store from being one that is not nil.
+func asStore(s *sqlstore.Store, err error) (store.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newSQLite(t *testing.T) string { return filepath.Join(t.TempDir(), "jot.db") }
+
+func TestSQLite(t *testing.T) {
+	for name, o := range map[string]sqlstore.Options{"Full": {}, "Fast": {Fast: true}} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, storetest.Backend{New: func(t *testing.T) storetest.Open {
+				path := newSQLite(t)
+				return func() (store.Store, error) { return openSQLite(o)(path) }
+			}})
+		})
+	}
+}
+
+func TestSQLiteLikeMemory(t *testing.T) {
+	s, err := openSQLite(sqlstore.Options{Fast: true})(newSQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	storetest.Compare(t, memstore.New(), s, 3000)
+}
+
+func TestSQLiteCrash(t *testing.T) {
+	storetest.Crash(t, newSQLite, openSQLite(sqlstore.Options{}))
+}
+
+func TestSQLiteFastCrash(t *testing.T) {
+	storetest.Crash(t, newSQLite, openSQLite(sqlstore.Options{Fast: true}))
+}
+
+// A postgres is a server of PostgreSQL for one test.
+type postgres struct {
+	t        *testing.T
+	bin, dir string
+	stdin    io.Closer
+	cmd      *exec.Cmd
+	places   atomic.Int64
+}
+
+// startPostgres starts a server of its own, which nobody else can reach, and which ends
+// with the test however that ends.
+func startPostgres(t *testing.T) *postgres {
+	if testing.Short() {
+		t.Skip("a server takes seconds to start")
+	}
+	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(bins) == 0 {
+		if path, err := exec.LookPath("initdb"); err == nil {
+			bins = []string{path}
+		}
+	}
+	if len(bins) == 0 {
+		if os.Getenv("CI") != "true" {
+			t.Skip("there is no PostgreSQL here (Debian: apt-get install postgresql), so nothing is tested with it")
+		}
+		out, err := exec.Command("sh", "-c", "apt-get update -q && apt-get install -qy --no-install-recommends postgresql").CombinedOutput()
+		bins, _ = filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+		if err != nil || len(bins) == 0 {
+			t.Fatalf("PostgreSQL cannot be installed: %v\n%s", err, out)
+		}
+	}
+	slices.Sort(bins)
+	// The path of a socket is short.
+	dir, err := os.MkdirTemp("", "jot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &postgres{t: t, bin: filepath.Dir(bins[len(bins)-1]), dir: dir}
+	t.Cleanup(func() {
+		p.stop()
+		os.RemoveAll(dir)
+	})
+	if os.Getuid() == 0 { // which the server refuses to be
+		u, err := user.Lookup("postgres")
+		if err != nil {
+			t.Skip("this is root, and there is no user postgres who could run the server")
+		}
+		uid, _ := strconv.Atoi(u.Uid)
+		gid, _ := strconv.Atoi(u.Gid)
+		if err := os.Chown(dir, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := p.command("initdb", "--pgdata", dir+"/data", "--username=jot", "--auth=trust", "--no-sync", "--locale=C.UTF-8", "--encoding=UTF8").CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	p.start()
+	return p
+}
+
+// command returns a command of PostgreSQL, for a user who may run it.
+func (p *postgres) command(name string, args ...string) *exec.Cmd {
+	args = append([]string{filepath.Join(p.bin, name)}, args...)
+	if os.Getuid() == 0 {
+		args = append([]string{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}, args...) // which becomes the command
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = p.dir
+	return cmd
+}
+
+// start starts the server, and waits until it can be reached.
+func (p *postgres) start(options ...string) {
+	p.t.Helper()
+	args := []string{"-D", p.dir + "/data", "-k", p.dir, "-c", "listen_addresses=", "-c", "max_connections=200"}
+	if os.Getenv(storetest.EnvKills) == "" {
+		args = append(args, "-c", "fsync=off") // no power is lost here
+	}
+	cmd := p.command("postgres", append(args, options...)...)
+	// The shell ends the server when this process is gone, and with it the other end of
+	// the pipe.
+	cmd.Args = append([]string{"sh", "-c", `"$@" & p=$!; cat >/dev/null; kill -QUIT $p; wait $p`, "sh"}, cmd.Args...)
+	cmd.Path = "/bin/sh"
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.cmd, p.stdin = cmd, stdin
+	db := p.db()
+	defer db.Close()
+	for range 200 {
+		if err = db.Ping(); err == nil {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	p.stop()
+	p.t.Fatalf("PostgreSQL does not start: %v\n%s", err, log.String())
+}
+
+// stop stops the server as a loss of power does: without a word to anyone.
+func (p *postgres) stop() {
+	if p.cmd != nil {
+		p.stdin.Close()
+		p.cmd.Wait()
+		p.cmd = nil
+	}
+}
+
+// db returns a connection of its own, beside those of stores.
+func (p *postgres) db() *sql.DB {
+	p.t.Helper()
+	config, err := pgx.ParseConfig(p.url("public"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return stdlib.OpenDB(*config)
+}
+
+func (p *postgres) url(schema string) string {
+	return "postgres:///postgres?user=jot&host=" + p.dir + "&search_path=" + schema
+}
+
+// place makes an empty place, and returns its URL.
+func (p *postgres) place(t *testing.T) string {
+	t.Helper()
+	db := p.db()
+	defer db.Close()
+	schema := fmt.Sprint("place", p.places.Add(1))
+	if _, err := db.Exec("CREATE SCHEMA " + schema); err != nil {
+		t.Fatal(err)
+	}
+	return p.url(schema)
+}
+
+func TestPostgreSQL(t *testing.T) {
+	p := startPostgres(t)
+	t.Run("Suite", func(t *testing.T) {
+		storetest.Run(t, storetest.Backend{New: func(t *testing.T) storetest.Open {
+			url := p.place(t)
+			return func() (store.Store, error) { return openPostgreSQL(url) }
+		}})
+	})
+	t.Run("LikeMemory", func(t *testing.T) {
+		s, err := openPostgreSQL(p.place(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		storetest.Compare(t, memstore.New(), s, 3000)
+	})
+}
+
+func TestPostgreSQLCrash(t *testing.T) {
+	storetest.Crash(t, func(t *testing.T) string {
+		p := startPostgres(t)
+		return p.place(t)
+	}, openPostgreSQL)
+}
