@@ -70,8 +70,10 @@ type Client struct {
 	// tokens in which it is not to be told from the subject, and for tokens that say who acts.
 	Impersonation bool `json:"impersonation,omitempty"`
 	Delegation    bool `json:"delegation,omitempty"`
-	// Created is when it was first saved.
+	// Created is when it was first saved, or has registered.
 	Created time.Time `json:"created,omitzero"`
+	// Registered says that it has registered itself, and may change and remove what it has registered (RFC 7592).
+	Registered bool `json:"registered,omitempty"`
 
 	stored storedSecret
 }
@@ -80,6 +82,8 @@ type Client struct {
 type storedSecret struct {
 	Hash   string `json:"secret_hash,omitempty"`
 	Sealed string `json:"secret_sealed,omitempty"`
+	// Token is the hash of the registration access token.
+	Token string `json:"registration_token_hash,omitempty"`
 }
 
 // clientDocument is a client as it is kept.

@@ -15,7 +15,7 @@
 // # What it serves
 //
 // Below the path of the issuer: /token with client credentials, JWTs of trusted issuers (RFC 7523), token exchange (RFC 8693) and refresh
-// tokens; /introspect (RFC 7662, RFC 9701); /revoke (RFC 7009); /jwks; /challenge where client attestations are taken; /healthz
+// tokens; /introspect (RFC 7662, RFC 9701); /revoke (RFC 7009); /register (RFC 7591, RFC 7592) with Options.Registration; /jwks; /challenge where client attestations are taken; /healthz
 // and /readyz; and the metadata at the well-known paths of RFC 8414 and OpenID Connect Discovery. The handler sees requests with the
 // paths of their public URLs: http.StripPrefix is not for it.
 //

@@ -10,7 +10,7 @@ import (
 
 // Event is a request that was answered. It holds no token and no secret, nor anything that an unverified token says.
 type Event struct {
-	Endpoint string // token, introspection, revocation
+	Endpoint string // token, introspection, revocation, registration
 	Remote   string // the address that the request came from
 	Client   string // that has authenticated, or "" where none has
 	Method   string // by which it has

@@ -172,3 +172,20 @@ func ExampleServer_Run() {
 	fmt.Println(s.Run(ctx))
 	// Output: context canceled
 }
+
+// Clients register themselves, each with a token that somebody has given it.
+func ExampleServer_InitialAccessToken() {
+	ctx := context.Background()
+	s, _ := newServer(server.Options{Registration: &server.Registration{Scope: oauth.Scopes{"read"}}})
+	token, err := s.InitialAccessToken(ctx, time.Hour)
+	if err != nil {
+		panic(err)
+	}
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", s.Metadata().RegistrationEndpoint, nil)
+	r.Body, r.ContentLength = body(`{"client_name":"Shop"}`)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+token)
+	s.ServeHTTP(w, r)
+	fmt.Println(w.Code, member(w, "client_name"), member(w, "scope"), member(w, "token_endpoint_auth_method"))
+	// Output: 201 Shop read client_secret_basic
+}

@@ -270,7 +270,7 @@ func (q *request) end(raw string) error {
 }
 
 func (q *request) endOpaque(raw string, foreign error) error {
-	body, key, err := q.record(raw, func(key string) (store.Record, error) { return q.o.Store.Record(q.ctx, q.now, kindAccess, key) })
+	body, key, err := q.kept(q.secrets.record, raw, func(key string) (store.Record, error) { return q.o.Store.Record(q.ctx, q.now, kindAccess, key) })
 	if err != nil || body == nil {
 		return err
 	}

@@ -78,6 +78,9 @@ func (s *Server) describe(ctx context.Context) error {
 		ProtectedResources:               identifiers,
 	}
 	m := &s.meta
+	if s.o.Registration != nil {
+		m.RegistrationEndpoint = s.base + "/register"
+	}
 	if s.attestations != nil {
 		m.ChallengeEndpoint = s.base + "/challenge"
 		m.ClientAttestationSigningAlgs, m.ClientAttestationPoPSigningAlgs = asymmetric, asymmetric

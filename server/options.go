@@ -88,6 +88,9 @@ type Options struct {
 	// trusted issuers, such as ID tokens.
 	ExchangeTokens map[exchange.TokenType]exchange.Verify
 
+	// Registration lets clients register themselves (RFC 7591). Nil does not.
+	Registration *Registration
+
 	// Fetch says how the keys of clients and trusted issuers are fetched: where they may lead, through what proxy.
 	Fetch keyset.Options
 	// Observe is told of each request that an endpoint of OAuth has answered: for logs, audit and metrics. It is called

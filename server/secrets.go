@@ -19,8 +19,8 @@ import (
 type secrets struct {
 	client   macs // hashes of the secrets of clients
 	refresh  macs // refresh tokens
+	register macs // registration and initial access tokens
 	record   macs // what is kept of opaque tokens
-	register macs // registration access tokens
 	seal     []cipher.AEAD
 	nonce    [][]byte // of DPoP, and challenges for attestations
 }
@@ -40,7 +40,7 @@ func newSecrets(all [][]byte) (*secrets, error) {
 		for _, m := range []struct {
 			to      *macs
 			purpose string
-		}{{&s.client, "client secrets"}, {&s.refresh, "refresh tokens"}, {&s.record, "opaque tokens"}} {
+		}{{&s.client, "client secrets"}, {&s.refresh, "refresh tokens"}, {&s.register, "registration tokens"}, {&s.record, "opaque tokens"}} {
 			key, err := jwk.NewSecretKey(jwa.HS256, "", derive(m.purpose))
 			if err != nil {
 				return nil, err

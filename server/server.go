@@ -44,12 +44,16 @@ type Server struct {
 	base, tokenURL string
 	mtlsHost, mtls string
 	meta           oauth.ServerMetadata
-	assertions     *clientauth.Verifier
-	proofs         *dpop.Verifier
-	attestations   *attestation.Verifier
-	tokens         *accesstoken.Verifier
-	exchanger      *exchange.Verifier
-	realm          string
+	// prefix is where the clients are that have registered themselves, by their ID; empty without registration.
+	prefix       string
+	manage       *endpoint
+	statements   *jwt.Verifier[map[string]json.RawMessage]
+	assertions   *clientauth.Verifier
+	proofs       *dpop.Verifier
+	attestations *attestation.Verifier
+	tokens       *accesstoken.Verifier
+	exchanger    *exchange.Verifier
+	realm        string
 }
 
 // resource is a Resource made ready for requests.
@@ -129,6 +133,9 @@ func (s *Server) verifiers(audiences []string) (err error) {
 	if s.tokens, err = accesstoken.NewVerifier(s.o.Keys, accesstoken.Policy{Issuers: []string{s.o.Issuer}, Audiences: audiences, JWT: own}); err != nil {
 		return err
 	}
+	if err := s.newStatements(); err != nil {
+		return err
+	}
 	return s.newExchanger()
 }
 
@@ -174,6 +181,9 @@ type endpoint struct {
 // ServeHTTP implements [http.Handler]. The path of the request is that of the public URL.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := s.endpoints[r.URL.Path]
+	if e == nil && s.prefix != "" && strings.HasPrefix(r.URL.Path, s.prefix) {
+		e = s.manage
+	}
 	if e == nil {
 		http.NotFound(w, r)
 		return
@@ -246,6 +256,7 @@ func (s *Server) route() error {
 	if s.attestations != nil {
 		s.endpoints[path+"/challenge"] = &endpoint{post, true, s.attestations.ServeHTTP}
 	}
+	s.routeRegistration(path)
 	return nil
 }
 

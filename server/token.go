@@ -421,19 +421,17 @@ func (s *Server) read(ctx context.Context, now time.Time, raw string) ([]byte, e
 		}
 		return t.Payload(), nil
 	}
-	if r, _, err := s.record(raw, func(key string) (store.Record, error) { return s.o.Store.Record(ctx, now, kindAccess, key) }); err != nil || r != nil {
-		return r, err
-	}
-	return nil, nil
+	b, _, err := s.kept(s.secrets.record, raw, func(key string) (store.Record, error) { return s.o.Store.Record(ctx, now, kindAccess, key) })
+	return b, err
 }
 
-// record looks an opaque token up by each of the hashes that it may have, and returns what is kept of it, or nil.
-func (s *Server) record(raw string, look func(key string) (store.Record, error)) ([]byte, string, error) {
+// kept looks an opaque token up by each of the hashes that it may have. It returns what is kept of it, and by what key, or nil.
+func (s *Server) kept(hashes macs, raw string, look func(key string) (store.Record, error)) ([]byte, string, error) {
 	if len(raw) != tokenSize {
 		return nil, "", nil
 	}
-	for i := range s.secrets.record {
-		key := string(s.secrets.record[i:].sum([]byte(raw)))
+	for i := range hashes {
+		key := string(hashes[i:].sum([]byte(raw)))
 		r, err := look(key)
 		if err == nil {
 			return r.Body, key, nil

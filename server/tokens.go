@@ -1,10 +1,15 @@
 package server
 
 import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+
 	"encoding/base64"
 	"errors"
 	"strings"
 
+	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/server/store"
 )
 
@@ -22,4 +27,17 @@ func (b *tokenBody) targets() []store.Target {
 		out = append(out, store.Target{Sort: store.OfGrant, ID: family})
 	}
 	return out
+}
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func decode(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
+
+// same compares secrets in a time that does not depend on what differs.
+func same(a []byte, b string) bool { return subtle.ConstantTimeCompare(a, []byte(b)) == 1 }
+
+// text is the string that raw is, or "".
+func text(raw json.RawMessage) (s string) {
+	_ = strictjson.Unmarshal(bytes.Clone(raw), &s, strictjson.Limits{})
+	return s
 }

@@ -1,0 +1,344 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jotsuite/jot/internal/strictjson"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/server/store"
+)
+
+const (
+	kindInitial = "initial"
+	// maxMetadata is the size of the metadata that is read, in bytes.
+	maxMetadata = 64 << 10
+)
+
+// Registration lets clients register themselves (RFC 7591), and change and remove what they have registered (RFC 7592). Whoever
+// registers has to have an initial access token, of [Server.InitialAccessToken].
+type Registration struct {
+	// OpenToEverybody lets those register who have no such token. Limit how often that may happen.
+	OpenToEverybody bool
+	// GrantTypes are those that may be registered. Empty is client_credentials.
+	GrantTypes []string
+	// Scope is the most that a client gets, and what one gets that asks for none.
+	Scope oauth.Scopes
+	// Statements are the keys of who makes software statements, and StatementIssuers their names (iss). Without them a
+	// registration with one is refused.
+	Statements       jwk.Source
+	StatementIssuers []string
+	// Approve, if not nil, is shown each client before it is saved, for the first time or again, and may change it. What it fails with is
+	// the answer if it is an *oauth.Error.
+	Approve func(ctx context.Context, c *Client) error
+}
+
+// statements verifies software statements.
+func (s *Server) newStatements() error {
+	r := s.o.Registration
+	if r == nil || r.Statements == nil {
+		return nil
+	}
+	// RFC 7591, Section 2.3: signed, with iss. It speaks of software that any server may meet, for as long as it says.
+	v, err := jwt.NewVerifier[map[string]json.RawMessage](r.Statements, jwt.Policy{
+		Issuers: r.StatementIssuers, AnyAudience: true, OptionalExpiry: true, Required: []string{"software_id"}, Clock: s.o.Clock, MaxSize: maxMetadata,
+	})
+	s.statements = v
+	return err
+}
+
+// InitialAccessToken makes a token by which one client can be registered until it has lived that long (RFC 7591, Section 3).
+func (s *Server) InitialAccessToken(ctx context.Context, life time.Duration) (string, error) {
+	token, now := random(), s.o.Clock()
+	return token, s.o.Store.AddRecord(ctx, now, store.Record{
+		Kind: kindInitial, Key: string(s.secrets.register.sum([]byte(token))), Body: []byte("{}"), Expires: now.Add(life),
+	})
+}
+
+// registrationMethods are those of a client that has registered.
+var registrationMethods = []string{http.MethodGet, http.MethodPut, http.MethodDelete}
+
+func (s *Server) routeRegistration(path string) {
+	if s.o.Registration == nil {
+		return
+	}
+	s.endpoints[path+"/register"] = &endpoint{post, false, s.oauth("registration", (*request).register)}
+	s.prefix = path + "/register/"
+	s.manage = &endpoint{registrationMethods, false, s.oauth("registration", (*request).registered)}
+}
+
+// bearer returns the token of the request, or "".
+func (q *request) bearer() string {
+	values := q.r.Header["Authorization"]
+	if len(values) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, oauth.Bearer) {
+		return ""
+	}
+	return strings.TrimLeft(token, " ")
+}
+
+// unregistered is the answer to who has no token, or not a good one (RFC 6750, Section 3.1).
+func (q *request) unregistered() error {
+	e := &oauth.Error{Code: oauth.InvalidToken, Description: "this needs a token for registration, which is not there or not good"}
+	c := oauth.Challenge{Scheme: oauth.Bearer}
+	if c.Realm = q.o.Issuer; len(q.r.Header["Authorization"]) > 0 {
+		c.Error = e
+	}
+	q.w.Header().Set("WWW-Authenticate", c.String())
+	return e
+}
+
+// register is the registration endpoint (RFC 7591, Section 3).
+func (q *request) register() error {
+	policy := q.o.Registration
+	initial := ""
+	if !policy.OpenToEverybody {
+		var err error
+		if initial, err = q.initial(q.bearer()); err != nil {
+			return err
+		}
+		if initial == "" {
+			return q.unregistered()
+		}
+	}
+	m, _, err := q.metadata()
+	if err != nil {
+		return err
+	}
+	registration := random()
+	c := Client{ID: random()[:22], Metadata: *m, Created: q.now.UTC().Truncate(time.Second), Registered: true}
+	c.stored.Token = encode(q.secrets.register.sum(clientMessage(c.ID, registration)))
+	if err := q.approve(&c); err != nil {
+		return err
+	}
+	if !policy.OpenToEverybody {
+		// Now that nothing else is wrong, the token is used, by one of all who have it.
+		if _, err := q.o.Store.TakeRecord(q.ctx, q.now, kindInitial, initial); isNotFound(err) {
+			return q.unregistered()
+		} else if err != nil {
+			return err
+		}
+	}
+	saved, err := q.SaveClient(q.ctx, c)
+	if err != nil {
+		return registrationError(err)
+	}
+	q.event.Client = saved.ID
+	return q.information(http.StatusCreated, saved, registration)
+}
+
+// initial returns the key of the record of an initial access token, or "".
+func (q *request) initial(token string) (string, error) {
+	_, key, err := q.kept(q.secrets.register, token, func(key string) (store.Record, error) {
+		return q.o.Store.Record(q.ctx, q.now, kindInitial, key)
+	})
+	return key, err
+}
+
+// registered is the client configuration endpoint (RFC 7592, Section 2).
+func (q *request) registered() error {
+	id := strings.TrimPrefix(q.r.URL.Path, q.prefix)
+	token := q.bearer()
+	c, err := q.Client(q.ctx, id)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	var mac []byte
+	if c != nil {
+		mac, _ = decode(c.stored.Token)
+	}
+	if len(token) != tokenSize || !q.secrets.register.verify(clientMessage(id, token), mac) || !c.Registered {
+		return q.unregistered() // RFC 7592, Section 2: whether there is no such client is not told
+	}
+	q.event.Client = c.ID
+	switch q.r.Method {
+	case http.MethodDelete:
+		if err := q.DeleteClient(q.ctx, c.ID); err != nil && !isNotFound(err) {
+			return err
+		}
+		q.event.Status = http.StatusNoContent
+		q.w.Header()["Cache-Control"] = noStore
+		q.w.WriteHeader(http.StatusNoContent)
+		return nil
+	case http.MethodPut:
+		if c, err = q.replace(c); err != nil {
+			return err
+		}
+	}
+	return q.information(http.StatusOK, c, token)
+}
+
+// replace is the update of a client: what the request leaves out is left out from now on (RFC 7592, Section 2.2).
+func (q *request) replace(c *Client) (*Client, error) {
+	m, own, err := q.metadata()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"} {
+		if own[name] != nil {
+			return nil, invalid(oauth.InvalidClientMetadata, name+" is not for a client to say", nil)
+		}
+	}
+	if text(own["client_id"]) != c.ID {
+		return nil, invalid(oauth.InvalidClientMetadata, "client_id is not that of the client", nil)
+	}
+	if own["client_secret"] != nil {
+		// RFC 7592, Section 2.2: one that is there is the client's own, so that it cannot choose one.
+		r, err := q.ready(*c)
+		if err != nil {
+			return nil, err
+		}
+		secret := text(own["client_secret"])
+		sealed, _ := q.secrets.open(c.stored.Sealed, c.ID)
+		if (r.hash == nil || !q.secrets.client.verify(clientMessage(c.ID, secret), r.hash)) && (sealed == nil || !same(sealed, secret)) {
+			return nil, invalid(oauth.InvalidClientMetadata, "client_secret is not that of the client", nil)
+		}
+	}
+	c.Metadata = *m
+	if err := q.approve(c); err != nil {
+		return nil, err
+	}
+	saved, err := q.SaveClient(q.ctx, *c)
+	return saved, registrationError(err)
+}
+
+// ownMembers are those of a request that are not metadata, but the server's to say.
+var ownMembers = []string{"client_id", "client_secret", "client_id_issued_at", "client_secret_expires_at", "registration_access_token", "registration_client_uri"}
+
+// metadata reads the metadata in a request, and what else is there. What a software statement says counts before the rest (RFC 7591,
+// Section 2.3).
+func (q *request) metadata() (*oauth.ClientMetadata, map[string]json.RawMessage, error) {
+	if t, _, err := mime.ParseMediaType(q.r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return nil, nil, &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "the Content-Type is not application/json", Status: http.StatusUnsupportedMediaType}
+	}
+	b, err := q.body()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(b) > maxMetadata {
+		return nil, nil, &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "the metadata has over 64 KiB", Status: http.StatusRequestEntityTooLarge}
+	}
+	m := new(oauth.ClientMetadata)
+	if err := m.UnmarshalJSON(b); err != nil {
+		return nil, nil, invalid(oauth.InvalidClientMetadata, "the metadata is no JSON object, or a member has another type than it should", err)
+	}
+	if m.SoftwareStatement != "" {
+		if m, err = q.stated(b, m.SoftwareStatement); err != nil {
+			return nil, nil, err
+		}
+	}
+	own := map[string]json.RawMessage{}
+	for _, name := range ownMembers {
+		if v, ok := m.Extra[name]; ok {
+			own[name] = v
+			delete(m.Extra, name)
+		}
+	}
+	return m, own, nil
+}
+
+// stated puts the claims of a software statement over the metadata.
+func (q *request) stated(b []byte, statement string) (*oauth.ClientMetadata, error) {
+	if q.statements == nil {
+		return nil, invalid(oauth.UnapprovedSoftwareStatement, "no software statements are taken here", nil)
+	}
+	t, err := q.statements.Verify(q.ctx, statement)
+	if err != nil {
+		return nil, refused(oauth.InvalidSoftwareStatement, "the software statement", err)
+	}
+	all := map[string]json.RawMessage{}
+	if err := strictjson.Unmarshal(bytes.Clone(b), &all, strictjson.Limits{}); err != nil {
+		return nil, invalid(oauth.InvalidClientMetadata, "the metadata is no JSON object", err)
+	}
+	for name, value := range t.Claims {
+		if !slices.Contains(ownMembers, name) && name != "software_statement" {
+			all[name] = value
+		}
+	}
+	document, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	m := new(oauth.ClientMetadata)
+	if err := m.UnmarshalJSON(document); err != nil {
+		return nil, invalid(oauth.InvalidSoftwareStatement, "a claim of the software statement has another type than it should", err)
+	}
+	return m, nil
+}
+
+// approve holds what a client has registered to the policy, and puts in what it has left out (RFC 7591, Section 2).
+func (q *request) approve(c *Client) error {
+	policy, m := q.o.Registration, &c.Metadata
+	allowed := policy.GrantTypes
+	if len(allowed) == 0 {
+		allowed = []string{grantClientCredentials}
+	}
+	if m.GrantTypes == nil {
+		m.GrantTypes = slices.Clone(allowed)
+	}
+	for _, g := range m.GrantTypes {
+		if !slices.Contains(allowed, g) {
+			return unsupported("the grant type %.64s may not be registered", g)
+		}
+	}
+	if m.ResponseTypes == nil {
+		m.ResponseTypes = []string{}
+	}
+	if len(m.ResponseTypes) > 0 {
+		return unsupported("there are no response types")
+	}
+	scope := policy.Scope
+	if m.Scope != "" {
+		asked, err := oauth.ParseScopes(m.Scope)
+		if err != nil {
+			return invalid(oauth.InvalidClientMetadata, "the scope is malformed", err)
+		}
+		scope = asked.Intersect(policy.Scope)
+	}
+	m.Scope = scope.String()
+	m.AuthMethod = m.Method()
+	if policy.Approve != nil {
+		if err := policy.Approve(q.ctx, c); err != nil {
+			return err
+		}
+	}
+	_, err := q.ready(*c)
+	return registrationError(err)
+}
+
+// registrationError is the answer where a client cannot be saved.
+func registrationError(err error) error {
+	if errors.Is(err, errDocument) {
+		return invalid(oauth.InvalidClientMetadata, "the client cannot be registered like this", err)
+	}
+	return err
+}
+
+// information answers with what was registered (RFC 7591, Section 3.2.1; RFC 7592, Section 3).
+func (q *request) information(status int, c *Client, token string) error {
+	body, err := json.Marshal(oauth.ClientInformation{
+		ClientMetadata: c.Metadata, ClientID: c.ID, Secret: c.Secret, IssuedAt: c.Created.Unix(),
+		RegistrationToken: token, RegistrationURI: q.base + "/register/" + c.ID,
+	})
+	if err != nil {
+		return err
+	}
+	h := q.w.Header()
+	h["Content-Type"], h["Cache-Control"], h["Pragma"] = jsonType, noStore, noCache
+	q.event.Status = status
+	q.w.WriteHeader(status)
+	_, _ = q.w.Write(body)
+	return nil
+}
