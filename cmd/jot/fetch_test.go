@@ -163,6 +163,11 @@ func TestFetchJWKS(t *testing.T) {
 			t.Errorf("%v: %s", args, stderr)
 		}
 	}
+	name := filepath.Join(t.TempDir(), "set")
+	write(name, nil)
+	if code, _, stderr := jot(t, "", "jwks", "fetch", s.URL+"/jwks", "-o", name); code != exitFile || !strings.Contains(stderr, "exists") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
 	for url, want := range map[string]int{
 		s.URL + "/empty":        exitNoKey,
 		s.URL + "/nothing":      exitFile,
@@ -286,5 +291,20 @@ func TestRotateRevokes(t *testing.T) {
 	after := rotate("--now", "2026-01-02T00:00:00Z", "--revoke", before[0].KID)
 	if len(before) != 2 || before[0].Phase != "active" || len(after) != 2 || after[0] != (key{before[1].KID, "active"}) || after[1].Phase != "published" {
 		t.Errorf("%v became %v", before, after)
+	}
+	// Nobody is told that a key is revoked where that cannot be saved.
+	lock := filepath.Join(dir, "lock")
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(lock, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := jot(t, "", "jwks", "rotate", "--dir", dir, "--now", "2026-01-02T00:00:00Z", "--revoke", after[0].KID)
+	if code != exitFile || stdout != "" || !strings.Contains(stderr, "cannot be had") {
+		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+	}
+	if got := rotate("--now", "2026-01-02T00:00:00Z"); got[0] != after[0] {
+		t.Errorf("%v became %v", after, got)
 	}
 }

@@ -232,8 +232,8 @@ type kid string
 
 // Decode implements [kong.MapperValue].
 func (k *kid) Decode(ctx *kong.DecodeContext) error {
-	s, ok := ctx.Scan.Pop().Value.(string)
-	if !ok || s == "" {
+	s, _ := ctx.Scan.Pop().Value.(string) // nil where there is none
+	if s == "" {
 		return errors.New("a kid is missing")
 	}
 	*k = kid(s)
