@@ -7,6 +7,7 @@
 //	jot encrypt --key FILE …     to a public key, a shared one or with a password
 //	jot decrypt --key FILE …     what is inside, as it is
 //	jot key new ES256            a private key as a JWK
+//	jot serve                    an authorization server
 //	jot explain aud              what a claim, an error or an algorithm means
 //
 // Data goes to stdout and talk to stderr. The exit codes are 0 done, 1 refused,

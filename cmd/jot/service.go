@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql/driver"
+	"encoding/base64"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/keyset"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/memstore"
+	"github.com/jotsuite/jot/server/sqlstore"
+	serverstore "github.com/jotsuite/jot/server/store"
+)
+
+// serviceFlags say where the authorization server keeps what it knows.
+type serviceFlags struct {
+	Data  string `default:"jot-data" placeholder:"FOLDER" help:"Where its secrets are, and its database unless --store says otherwise. It is made where it does not exist. The default is jot-data."`
+	Store string `placeholder:"STORE" help:"Where all else is: sqlite:PATH, postgres://… or memory, which ends with the program. The default is jot.db in the folder. A password for PostgreSQL belongs into PGPASSWORD or the file of PGPASSFILE."`
+}
+
+// service is an authorization server with what it stands on.
+type service struct {
+	*server.Server
+	store serverstore.Store
+	keys  *keyset.Rotation
+}
+
+// demoResource is the API that tokens are for where no configuration names one.
+const demoResource = "https://api.example"
+
+// defaults are the options of a server that nobody has configured.
+func defaults() server.Options {
+	return server.Options{Resources: []server.Resource{{Identifier: demoResource, Name: "api", Scopes: oauth.Scopes{"read", "write"}}}}
+}
+
+// open opens the store and makes the server of o. Failed is told why the keys could not be looked after.
+func (f serviceFlags) open(ctx context.Context, o server.Options, t keyset.Timetable, failed func(error)) (_ *service, err error) {
+	if o.Store, err = f.openStore(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = o.Store.Close()
+		}
+	}()
+	if o.Secrets == nil {
+		if o.Secrets, err = f.secrets(ctx, o.Store); err != nil {
+			return nil, err
+		}
+	}
+	if o.Algorithm == (jwa.Algorithm{}) {
+		o.Algorithm = jwa.ES256
+	}
+	t.Failed, t.Clock = failed, o.Clock
+	keys, err := keyset.NewRotation(serverstore.NewKeys(o.Store, "signing"), t, o.Algorithm)
+	if err != nil {
+		return nil, fail(exitUsage, "look at the times in the configuration", "%v%s", err, inCode(err))
+	}
+	// Before New does, which says of what is wrong that it is an option.
+	if _, err := keys.Signer(ctx, o.Algorithm); err != nil {
+		return nil, storeFailure(err)
+	}
+	o.Keys = keys
+	s, err := server.New(ctx, o)
+	if err != nil {
+		return nil, serverFailure(err)
+	}
+	return &service{s, o.Store, keys}, nil
+}
+
+// serverFailure is that of options.
+func serverFailure(err error) *failure {
+	hint := ""
+	if errors.Is(err, oauth.ErrMetadata) {
+		hint = "the issuer is an https URL, behind whatever speaks TLS for it; http is for this machine alone"
+	}
+	return fail(exitUsage, hint, "%v%s", err, inCode(err))
+}
+
+func storeFailure(err error) *failure {
+	return fail(exitFile, "", "the store cannot be used: %v%s", err, inCode(err))
+}
+
+// isMemory reports whether nothing is kept.
+func (f serviceFlags) isMemory() bool { return f.Store == "memory" }
+
+func (f serviceFlags) openStore(ctx context.Context) (serverstore.Store, error) {
+	path := filepath.Join(f.Data, "jot.db")
+	switch scheme, rest, _ := strings.Cut(f.Store, ":"); {
+	case f.isMemory():
+		return memstore.New(), nil
+	case scheme == "postgres", scheme == "postgresql":
+		return asStore(sqlstore.PostgreSQL(ctx, stdlib.GetDefaultDriver(), f.Store, sqlstore.Options{}))
+	case f.Store == "":
+		if err := privateFolder(f.Data); err != nil {
+			return nil, err
+		}
+	case scheme == "sqlite" && rest != "" && !strings.ContainsAny(rest, "?#"): // which have a meaning to the driver
+		path = rest
+	default:
+		return nil, fail(exitUsage, "write sqlite:PATH, postgres://… or memory", "%s is no store", quoted(withoutPassword(f.Store)))
+	}
+	// The database has private keys in it, and its other files get the mode of this one.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fail(exitFile, "check the name; the folder has to exist", "cannot open %s: %s", label(path), reason(err))
+	}
+	st, err := file.Stat()
+	_ = file.Close()
+	if err == nil {
+		err = private(path, st)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var d driver.Driver = &sqlite.Driver{}
+	return asStore(sqlstore.SQLite(ctx, d, path, sqlstore.Options{}))
+}
+
+// asStore is a store, or the failure to open it.
+func asStore(s *sqlstore.Store, err error) (serverstore.Store, error) {
+	if err != nil {
+		return nil, storeFailure(err)
+	}
+	return s, nil
+}
+
+// withoutPassword is a URL as it may be shown.
+func withoutPassword(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.User == nil {
+		return s
+	}
+	return u.Redacted()
+}
+
+// privateFolder makes a folder for this user alone, or looks that it is one.
+func privateFolder(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fail(exitFile, "check the name; the folder above it has to exist", "cannot make %s: %s", label(dir), reason(err))
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return fileFailure(dir, err)
+	}
+	return private(dir, st)
+}
+
+// private refuses what others have access to. Modes mean nothing on Windows.
+func private(name string, st fs.FileInfo) error {
+	if runtime.GOOS == "windows" || st.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	mode := "600"
+	if st.IsDir() {
+		mode = "700"
+	}
+	return fail(exitFile, "chmod "+mode+" it, if nobody has read it; else begin with new secrets", "others have access to %s [keys.exposed]", label(name))
+}
+
+// secrets are those in the folder, one in each line, of which the first is for what is new. They are made where
+// nothing is kept under others.
+func (f serviceFlags) secrets(ctx context.Context, s serverstore.Store) ([][]byte, error) {
+	if f.isMemory() {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // which never fails
+		return [][]byte{secret}, nil
+	}
+	if err := privateFolder(f.Data); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(f.Data, "secrets")
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		changes, err := s.LastChange(ctx)
+		if err != nil {
+			return nil, storeFailure(err)
+		}
+		if changes > 0 {
+			return nil, fail(exitFile, "bring back the file, or copy it from another process of the same issuer", "there is no file %s, and what is in the store was made with its secrets", label(path))
+		}
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret)
+		text := base64.RawURLEncoding.EncodeToString(secret) + "\n"
+		if err := (output{Out: path}).file([]byte(text)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fail(exitFile, "", "cannot write %s: %s", label(path), reason(err))
+		}
+	}
+	return readSecrets(path)
+}
+
+func readSecrets(path string) (list [][]byte, err error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fileFailure(path, err)
+	}
+	if err := private(path, st); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fileFailure(path, err)
+	}
+	return parseSecrets(text, label(path))
+}
+
+// parseSecrets reads secrets in base64url, one a line.
+func parseSecrets(text []byte, where string) (list [][]byte, err error) {
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		secret, err := base64.RawURLEncoding.DecodeString(string(line))
+		if err != nil || len(secret) < 32 {
+			return nil, fail(exitUnreadable, "each line has 32 random bytes or more in base64url: head -c 32 /dev/urandom | basenc --base64url | tr -d =", "%s has a line that is no secret", where)
+		}
+		list = append(list, secret)
+	}
+	if len(list) == 0 {
+		return nil, fail(exitUnreadable, "delete it, if nothing was ever kept with it", "%s has no secret in it", where)
+	}
+	return list, nil
+}
+
+// run looks after keys and store until ctx is done.
+func (s *service) run(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.keys.Run(ctx)
+	}()
+	_ = s.Run(ctx)
+	<-ended
+}
+
+// demo makes the demonstration's client and trusted issuer, if none were made in this store before.
+func (f serviceFlags) demo(ctx context.Context, s *service, issuer string) (*demo, error) {
+	_, err := s.store.Document(ctx, demoMark.Kind, demoMark.ID)
+	if !errors.Is(err, serverstore.ErrNotFound) {
+		if err != nil {
+			return nil, storeFailure(err)
+		}
+		return nil, nil //nolint:nilnil // nothing is to be shown
+	}
+	d := &demo{Issuer: issuer, KeyFile: filepath.ToSlash(filepath.Join(f.Data, "demo-issuer.jwk"))}
+	if err := d.make(ctx, s, f.Data); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// demoMark remembers that the demonstration was shown.
+var demoMark = serverstore.Document{Kind: "serve", ID: "demo"}
+
+const closing = 10 * time.Second
