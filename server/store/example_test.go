@@ -155,11 +155,11 @@ func ExampleNewKeys() {
 		panic(err)
 	}
 	set, _, err := rotation.Set(context.Background())
-	fmt.Println(len(set), err)
+	fmt.Println(len(set), "keys,", err) // that which signs, and the next
 	d, _ := s.Documents(context.Background(), store.KindKeys, "", 10)
 	fmt.Println(d[0].ID)
 	// Output:
-	// 1 <nil>
+	// 2 keys, <nil>
 	// tokens
 }
 
