@@ -74,3 +74,45 @@ func BenchmarkClientCredentials(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLoopback is the same over connections that stay open, beside a bare handler that signs the same token.
+func BenchmarkLoopback(b *testing.B) {
+	a := start(b, server.Options{Observe: func(context.Context, *server.Event) {}})
+	c := a.add("c", "", nil)
+	signer, err := a.Options.Keys.Signer(ctx, jwa.ES256)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		now := time.Now().Truncate(time.Second)
+		raw, err := accesstoken.Sign(ctx, signer, jwt.Registered{
+			Issuer: a.URL, Subject: "c", Audience: jwt.Audience{servertest.Resource}, IssuedAt: now, Expiry: now.Add(15 * time.Minute), ID: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+		}, accesstoken.Claims{ClientID: "c", Scope: "read write"})
+		if err != nil {
+			b.Error(err)
+		}
+		_, _ = io.WriteString(w, `{"access_token":"`+raw+`","token_type":"Bearer","expires_in":900}`)
+	}))
+	defer bare.Close()
+	for _, x := range []struct{ name, url string }{{"bare", bare.URL}, {"server", a.URL + "/token"}} {
+		b.Run(x.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				transport := &http.Transport{}
+				defer transport.CloseIdleConnections()
+				for pb.Next() {
+					r, _ := http.NewRequest("POST", x.url, bytes.NewReader([]byte("grant_type=client_credentials&scope=read+write")))
+					r.Header.Set("Authorization", basic(c.ID, c.Secret).Get("Authorization"))
+					r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					resp, err := transport.RoundTrip(r)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+				}
+			})
+		})
+	}
+}

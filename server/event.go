@@ -38,8 +38,16 @@ type Event struct {
 func (e *Event) LogValue() slog.Value {
 	a := []slog.Attr{slog.String("endpoint", e.Endpoint), slog.Int("status", e.Status), slog.Duration("took", e.Took)}
 	for _, f := range []struct{ name, value string }{
-		{"remote", e.Remote}, {"client", e.Client}, {"method", e.Method}, {"grant", e.Grant}, {"issuer", e.Issuer},
-		{"jti", e.TokenID}, {"family", e.Family}, {"sub", e.Subject}, {"scope", e.Scope}, {"bound", e.Bound},
+		{"remote", e.Remote},
+		{"client", e.Client},
+		{"method", e.Method},
+		{"grant", e.Grant},
+		{"issuer", e.Issuer},
+		{"jti", e.TokenID},
+		{"family", e.Family},
+		{"sub", e.Subject},
+		{"scope", e.Scope},
+		{"bound", e.Bound},
 	} {
 		if f.value != "" {
 			a = append(a, slog.String(f.name, f.value))

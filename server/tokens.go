@@ -3,9 +3,8 @@ package server
 import (
 	"bytes"
 	"crypto/subtle"
-	"encoding/json"
-
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"strings"
 
