@@ -1,4 +1,4 @@
-package main_test
+package stores_test
 
 import (
 	"bytes"
@@ -76,7 +76,7 @@ func TestSQLiteFastCrash(t *testing.T) {
 
 // A postgres is a server of PostgreSQL for one test.
 type postgres struct {
-	t        *testing.T
+	t        testing.TB
 	bin, dir string
 	stdin    io.Closer
 	cmd      *exec.Cmd
@@ -85,7 +85,7 @@ type postgres struct {
 
 // startPostgres starts a server of its own, which nobody else can reach, and which ends
 // with the test however that ends.
-func startPostgres(t *testing.T) *postgres {
+func startPostgres(t testing.TB) *postgres {
 	if testing.Short() {
 		t.Skip("a server takes seconds to start")
 	}
@@ -203,7 +203,7 @@ func (p *postgres) url(schema string) string {
 }
 
 // place makes an empty place, and returns its URL.
-func (p *postgres) place(t *testing.T) string {
+func (p *postgres) place(t testing.TB) string {
 	t.Helper()
 	db := p.db()
 	defer db.Close()
