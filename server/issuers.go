@@ -40,7 +40,8 @@ type TrustedIssuer struct {
 
 	// Subjects are whose access it may grant: compared exactly, or by what is before a star at the end; "*" is anybody.
 	Subjects []string `json:"subjects"`
-	// SubjectPrefix is put before sub in the tokens that are issued, to tell the subjects of several issuers apart.
+	// SubjectPrefix is put before sub in the tokens that are issued, to tell the subjects of several issuers apart, and from clients, whose
+	// sub is their client_id (RFC 9068, Section 5).
 	SubjectPrefix string `json:"subject_prefix,omitempty"`
 	// Scope is the most that it may grant, names with spaces between them, and Resources for what: empty is no scope, and all
 	// resources.
