@@ -18,6 +18,7 @@ import (
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/keyset"
 )
 
 // issuerServer is an issuer with the paths of an httptest server.
@@ -306,5 +307,20 @@ func TestRotateRevokes(t *testing.T) {
 	}
 	if got := rotate("--now", "2026-01-02T00:00:00Z"); got[0] != after[0] {
 		t.Errorf("%v became %v", after, got)
+	}
+}
+
+// unreadable is a store that fails.
+type unreadable struct{ keyset.Store }
+
+func (unreadable) Load(context.Context) ([]byte, string, error) {
+	return nil, "", os.ErrDeadlineExceeded
+}
+
+// TestRotateUnreadable holds that a folder which cannot be read just then is not taken for
+// an empty one, whose keys would be for another algorithm.
+func TestRotateUnreadable(t *testing.T) {
+	if algs, err := (timetable{}).algorithms("keys", unreadable{}); algs != nil || err == nil || !strings.Contains(err.Error(), "keys") {
+		t.Errorf("%v, %v", algs, err)
 	}
 }
