@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"html/template"
 	"log/slog"
@@ -13,48 +14,67 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/memstore"
 )
 
 type serveCmd struct {
-	Addr   string `default:"localhost:8080" placeholder:"HOST:PORT" help:"Where to listen. The default is localhost:8080."`
+	Addr   string `placeholder:"HOST:PORT" help:"Where to listen. Unless given, localhost:8080."`
 	Issuer string `placeholder:"URL" help:"The issuer identifier: the URL that others know the server by. Unless given it is http://localhost with the port of --addr."`
-	Log    string `enum:"text,json" default:"text" placeholder:"FORMAT" help:"How the log on stderr is written: text or json. The default is text."`
+	Log    string `placeholder:"FORMAT" help:"How the log on stderr is written: text or json. Unless given, text."`
+	Check  bool   `help:"Say whether the server could be made of these options, and make nothing."`
 
 	serviceFlags `embed:""`
 }
 
 func (*serveCmd) Help() string {
-	return `The first start makes what the server needs, and a client and a trusted issuer to try it with, where the issuer is this machine's; commands that use them are printed on stdout, once. The log goes to stderr and holds no token and no secret.
+	return `The first start makes what the server needs. Without --config, and where the issuer is this machine's, it makes a client and a trusted issuer to try it with, too, and commands that use them are printed on stdout, once. The log goes to stderr and holds no token and no secret.
 
 It is plain HTTP: put a server that speaks TLS in front of it, and give the https URL as --issuer. Processes that share a PostgreSQL are one issuer if they have the same file of secrets in their folders. An interrupt (Ctrl-C) or SIGTERM lets it answer what it is being asked, and ends it; a second one ends it at once.`
 }
 
 func (c *serveCmd) Run(a *app) error {
+	f, err := c.settle()
+	if err != nil {
+		return err
+	}
+	log, err := c.logger(a, f)
+	if err != nil {
+		return err
+	}
+	o := &f.options
+	o.Issuer, o.Clock = cmp.Or(c.Issuer, o.Issuer), a.clock
+	if c.Check {
+		return c.check(a, f)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Before anything is made, so that a port that is taken leaves nothing behind.
-	listener, err := net.Listen("tcp", c.Addr)
+	addr := cmp.Or(c.Addr, f.file.Addr.text, "localhost:8080")
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fail(exitFile, "give another --addr HOST:PORT", "cannot listen at %s: %s", quoted(c.Addr), reason(err))
+		return fail(exitFile, "give another --addr HOST:PORT", "cannot listen at %s: %s", quoted(addr), reason(err))
 	}
 	defer listener.Close()
-	log := c.logger(a)
-	o := defaults()
-	o.Issuer, o.Clock = c.issuer(listener.Addr()), a.clock
+	if o.Issuer == "" {
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		o.Issuer = "http://localhost:" + port
+	}
 	o.Observe = func(ctx context.Context, e *server.Event) { observe(ctx, log, e) }
 	if strings.HasPrefix(c.Store, "postgres") && withoutPassword(c.Store) != c.Store {
 		a.warn("a password in an argument is seen by other users and kept by the shell; prefer PGPASSWORD or PGPASSFILE")
 	}
-	s, err := c.open(ctx, o, keyset.Timetable{}, func(err error) { log.Error("keys", "error", err) })
+	s, err := f.open(ctx, func(err error) { log.Error("keys", "error", err) })
 	if err != nil {
 		return err
 	}
 	defer s.store.Close()
-	if isThisMachine(o.Issuer) {
-		d, err := c.demo(ctx, s, o.Issuer)
+	if c.Config == "" && isThisMachine(o.Issuer) {
+		d, err := f.demo(ctx, s, o.Issuer)
 		if err != nil {
 			return err
 		}
@@ -112,11 +132,37 @@ func serve(ctx context.Context, stop func(), listener net.Listener, s *service, 
 	return nil
 }
 
-func (c *serveCmd) logger(a *app) *slog.Logger {
-	if c.Log == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, nil))
+func (c *serveCmd) logger(a *app, f *settings) (*slog.Logger, error) {
+	switch format := cmp.Or(c.Log, f.file.Log.text, "text"); format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.stderr, nil)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(a.stderr, nil)), nil
+	default:
+		return nil, fail(exitUsage, "", "a log is written as text or json, not as %s", quoted(format))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, nil))
+}
+
+// check makes the server without what it stands on.
+func (c *serveCmd) check(a *app, f *settings) error {
+	o := f.options
+	key, err := jwk.Generate(cmp.Or(o.Algorithm, jwa.ES256))
+	if err != nil {
+		return err
+	}
+	o.Issuer = cmp.Or(o.Issuer, "http://localhost:8080")
+	o.Store, o.Keys = memstore.New(), server.FixedKeys(key)
+	if o.Secrets == nil {
+		o.Secrets = [][]byte{make([]byte, 32)} // with which nothing is kept
+	}
+	if _, err := server.New(context.Background(), o); err != nil {
+		return serverFailure(err)
+	}
+	if _, err := keyset.NewRotation(&keyset.MemoryStore{}, f.times, key.Algorithm()); err != nil {
+		return timesFailure(err)
+	}
+	a.talk(green, "ok:", "the server of "+o.Issuer+" could be made")
+	return nil
 }
 
 // observe logs a request: one line each.
@@ -129,15 +175,6 @@ func observe(ctx context.Context, log *slog.Logger, e *server.Event) {
 		level = slog.LevelWarn
 	}
 	log.LogAttrs(ctx, level, "request", slog.Attr{Value: e.LogValue()})
-}
-
-// issuer is the identifier that was given, or that of this machine.
-func (c *serveCmd) issuer(addr net.Addr) string {
-	if c.Issuer != "" {
-		return c.Issuer
-	}
-	_, port, _ := net.SplitHostPort(addr.String())
-	return "http://localhost:" + port
 }
 
 // isThisMachine reports whether nobody else can mean the issuer: it is good for trying things out.

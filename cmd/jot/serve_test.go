@@ -24,7 +24,7 @@ type serving struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	url    string
-	stdout bytes.Buffer
+	stdout *os.File // which has all of it as soon as it is written
 	ended  chan error
 
 	mu  sync.Mutex
@@ -36,7 +36,11 @@ func startServe(t *testing.T, dir string, args ...string) *serving {
 	t.Helper()
 	s := &serving{t: t, ended: make(chan error, 1)}
 	s.cmd = exec.Command("jot", append([]string{"serve"}, args...)...)
-	s.cmd.Dir, s.cmd.Stdout = dir, &s.stdout
+	var err error
+	if s.stdout, err = os.CreateTemp(t.TempDir(), "stdout"); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Dir, s.cmd.Stdout = dir, s.stdout
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +48,10 @@ func startServe(t *testing.T, dir string, args ...string) *serving {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		_ = s.stdout.Close()
+	})
 	listening := make(chan string, 1)
 	go func() {
 		for lines := bufio.NewScanner(pipe); lines.Scan(); {
@@ -65,6 +72,15 @@ func startServe(t *testing.T, dir string, args ...string) *serving {
 		t.Fatalf("it does not listen\n%s", s.logged())
 	}
 	return s
+}
+
+func (s *serving) printed() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.stdout.Name())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (s *serving) logged() string {
@@ -137,7 +153,7 @@ func TestServeFirstRun(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s := startServe(t, dir, "--addr", "localhost:0")
-	printed := s.stdout.String()
+	printed := s.printed()
 	sh := exec.Command("sh", "-eu")
 	sh.Dir, sh.Stdin = dir, strings.NewReader(printed)
 	var out, talk bytes.Buffer
@@ -184,8 +200,8 @@ func TestServeFirstRun(t *testing.T) {
 	if status := again.token("demo", "another"); status != http.StatusUnauthorized {
 		t.Errorf("another secret: %d", status)
 	}
-	if err := again.end(syscall.SIGTERM); err != nil || again.stdout.Len() > 0 || !strings.Contains(again.logged(), "msg=stopped") {
-		t.Errorf("%v\n%s\n%s", err, again.stdout.String(), again.logged())
+	if err := again.end(syscall.SIGTERM); err != nil || again.printed() != "" || !strings.Contains(again.logged(), "msg=stopped") {
+		t.Errorf("%v\n%s\n%s", err, again.printed(), again.logged())
 	}
 
 	// Secrets that are lost make the rest void, which nobody should find out later.

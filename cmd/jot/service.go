@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
-	"database/sql/driver"
 	"encoding/base64"
 	"errors"
 	"io/fs"
@@ -27,10 +27,44 @@ import (
 	serverstore "github.com/jotsuite/jot/server/store"
 )
 
-// serviceFlags say where the authorization server keeps what it knows.
+// serviceFlags say where the authorization server keeps what it knows, and what it is.
 type serviceFlags struct {
-	Data  string `default:"jot-data" placeholder:"FOLDER" help:"Where its secrets are, and its database unless --store says otherwise. It is made where it does not exist. The default is jot-data."`
-	Store string `placeholder:"STORE" help:"Where all else is: sqlite:PATH, postgres://… or memory, which ends with the program. The default is jot.db in the folder. A password for PostgreSQL belongs into PGPASSWORD or the file of PGPASSFILE."`
+	Config string `placeholder:"FILE" help:"A YAML file with the options of the server; docs/jot.yaml has all of them."`
+	Data   string `placeholder:"FOLDER" help:"Where its secrets are, and its database unless --store says otherwise. It is made where it does not exist. Unless given, jot-data."`
+	Store  string `placeholder:"STORE" help:"Where all else is: sqlite:PATH, postgres://… or memory, which ends with the program. Unless given, jot.db in the folder. A password for PostgreSQL belongs into PGPASSWORD or the file of PGPASSFILE."`
+}
+
+// settings are what options and file come to.
+type settings struct {
+	data, store string
+	fast        bool
+	options     server.Options
+	times       keyset.Timetable
+	file        *config
+}
+
+// settle reads the file and puts the options of the command line before its own.
+func (f serviceFlags) settle() (*settings, error) {
+	c := &config{}
+	if f.Config != "" {
+		var err error
+		if c, err = readConfig(f.Config); err != nil {
+			return nil, err
+		}
+	}
+	s := &settings{data: cmp.Or(f.Data, c.Data.text, "jot-data"), store: cmp.Or(f.Store, c.Store.text), file: c}
+	switch c.Synchronous.text {
+	case "", "full":
+	case "normal":
+		s.fast = true
+	default:
+		return nil, configFailure(f.Config, inLine(c.Synchronous.line, "synchronous is full or normal, not %s", quoted(c.Synchronous.text)))
+	}
+	var err error
+	if s.options, s.times, err = c.options(); err != nil {
+		return nil, configFailure(f.Config, err)
+	}
+	return s, nil
 }
 
 // service is an authorization server with what it stands on.
@@ -48,8 +82,9 @@ func defaults() server.Options {
 	return server.Options{Resources: []server.Resource{{Identifier: demoResource, Name: "api", Scopes: oauth.Scopes{"read", "write"}}}}
 }
 
-// open opens the store and makes the server of o. Failed is told why the keys could not be looked after.
-func (f serviceFlags) open(ctx context.Context, o server.Options, t keyset.Timetable, failed func(error)) (_ *service, err error) {
+// open opens the store and makes the server. Failed is told why the keys could not be looked after.
+func (f *settings) open(ctx context.Context, failed func(error)) (_ *service, err error) {
+	o, t := f.options, f.times
 	if o.Store, err = f.openStore(ctx); err != nil {
 		return nil, err
 	}
@@ -69,7 +104,7 @@ func (f serviceFlags) open(ctx context.Context, o server.Options, t keyset.Timet
 	t.Failed, t.Clock = failed, o.Clock
 	keys, err := keyset.NewRotation(serverstore.NewKeys(o.Store, "signing"), t, o.Algorithm)
 	if err != nil {
-		return nil, fail(exitUsage, "look at the times in the configuration", "%v%s", err, inCode(err))
+		return nil, timesFailure(err)
 	}
 	// Before New does, which says of what is wrong that it is an option.
 	if _, err := keys.Signer(ctx, o.Algorithm); err != nil {
@@ -92,28 +127,33 @@ func serverFailure(err error) *failure {
 	return fail(exitUsage, hint, "%v%s", err, inCode(err))
 }
 
+// timesFailure is that of a timetable of keys.
+func timesFailure(err error) *failure {
+	return fail(exitUsage, "look at keys and lifetimes in the file", "%v%s", err, inCode(err))
+}
+
 func storeFailure(err error) *failure {
 	return fail(exitFile, "", "the store cannot be used: %v%s", err, inCode(err))
 }
 
 // isMemory reports whether nothing is kept.
-func (f serviceFlags) isMemory() bool { return f.Store == "memory" }
+func (f *settings) isMemory() bool { return f.store == "memory" }
 
-func (f serviceFlags) openStore(ctx context.Context) (serverstore.Store, error) {
-	path := filepath.Join(f.Data, "jot.db")
-	switch scheme, rest, _ := strings.Cut(f.Store, ":"); {
+func (f *settings) openStore(ctx context.Context) (serverstore.Store, error) {
+	path := filepath.Join(f.data, "jot.db")
+	switch scheme, rest, _ := strings.Cut(f.store, ":"); {
 	case f.isMemory():
 		return memstore.New(), nil
 	case scheme == "postgres", scheme == "postgresql":
-		return asStore(sqlstore.PostgreSQL(ctx, stdlib.GetDefaultDriver(), f.Store, sqlstore.Options{}))
-	case f.Store == "":
-		if err := privateFolder(f.Data); err != nil {
+		return asStore(sqlstore.PostgreSQL(ctx, stdlib.GetDefaultDriver(), f.store, sqlstore.Options{}))
+	case f.store == "":
+		if err := privateFolder(f.data); err != nil {
 			return nil, err
 		}
 	case scheme == "sqlite" && rest != "" && !strings.ContainsAny(rest, "?#"): // which have a meaning to the driver
 		path = rest
 	default:
-		return nil, fail(exitUsage, "write sqlite:PATH, postgres://… or memory", "%s is no store", quoted(withoutPassword(f.Store)))
+		return nil, fail(exitUsage, "write sqlite:PATH, postgres://… or memory", "%s is no store", quoted(withoutPassword(f.store)))
 	}
 	// The database has private keys in it, and its other files get the mode of this one.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -128,8 +168,7 @@ func (f serviceFlags) openStore(ctx context.Context) (serverstore.Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	var d driver.Driver = &sqlite.Driver{}
-	return asStore(sqlstore.SQLite(ctx, d, path, sqlstore.Options{}))
+	return asStore(sqlstore.SQLite(ctx, &sqlite.Driver{}, path, sqlstore.Options{Fast: f.fast}))
 }
 
 // asStore is a store, or the failure to open it.
@@ -175,16 +214,16 @@ func private(name string, st fs.FileInfo) error {
 
 // secrets are those in the folder, one in each line, of which the first is for what is new. They are made where
 // nothing is kept under others.
-func (f serviceFlags) secrets(ctx context.Context, s serverstore.Store) ([][]byte, error) {
+func (f *settings) secrets(ctx context.Context, s serverstore.Store) ([][]byte, error) {
 	if f.isMemory() {
 		secret := make([]byte, 32)
 		_, _ = rand.Read(secret) // which never fails
 		return [][]byte{secret}, nil
 	}
-	if err := privateFolder(f.Data); err != nil {
+	if err := privateFolder(f.data); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(f.Data, "secrets")
+	path := filepath.Join(f.data, "secrets")
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		changes, err := s.LastChange(ctx)
 		if err != nil {
@@ -249,7 +288,7 @@ func (s *service) run(ctx context.Context) {
 }
 
 // demo makes the demonstration's client and trusted issuer, if none were made in this store before.
-func (f serviceFlags) demo(ctx context.Context, s *service, issuer string) (*demo, error) {
+func (f *settings) demo(ctx context.Context, s *service, issuer string) (*demo, error) {
 	_, err := s.store.Document(ctx, demoMark.Kind, demoMark.ID)
 	if !errors.Is(err, serverstore.ErrNotFound) {
 		if err != nil {
@@ -257,8 +296,8 @@ func (f serviceFlags) demo(ctx context.Context, s *service, issuer string) (*dem
 		}
 		return nil, nil //nolint:nilnil // nothing is to be shown
 	}
-	d := &demo{Issuer: issuer, KeyFile: filepath.ToSlash(filepath.Join(f.Data, "demo-issuer.jwk"))}
-	if err := d.make(ctx, s, f.Data); err != nil {
+	d := &demo{Issuer: issuer, KeyFile: filepath.ToSlash(filepath.Join(f.data, "demo-issuer.jwk"))}
+	if err := d.make(ctx, s, f.data); err != nil {
 		return nil, err
 	}
 	return d, nil

@@ -187,7 +187,10 @@ func TestReasons(t *testing.T) {
 // what is misspelt.
 func TestVocabulary(t *testing.T) {
 	// No specification has these.
-	ours := []string{"token.too_large", "keys.options", "keys.state", "keys.conflict", "keys.file"}
+	ours := []string{
+		"token.too_large", "keys.options", "keys.state", "keys.conflict", "keys.file",
+		"server.options", "server.document", "store.not_found", "store.conflict", "store.invalid", "store.closed", "store.newer", "store.setup",
+	}
 	seen := map[[2]string]bool{}
 	for _, e := range terms() {
 		k := [2]string{e.what, e.word}
@@ -212,7 +215,7 @@ func TestExplainKnowsEveryCode(t *testing.T) {
 	}
 	code := regexp.MustCompile(`(?:fault\.New\(|\.Refuse\(|\bCode: +)"([a-z0-9_]+\.[a-z0-9_]+)"`)
 	found := 0
-	for _, dir := range []string{"jose", "internal", "keyset", "oauth", "profile", "lint"} {
+	for _, dir := range []string{"jose", "internal", "keyset", "oauth", "profile", "lint", "server"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/jotsuite/jot/guard"
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/keyset"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/server"
+)
+
+// config is the file of --config. docs/jot.yaml says what everything means.
+type config struct {
+	Issuer      scalar      `yaml:"issuer"`
+	Addr        scalar      `yaml:"addr"`
+	Log         scalar      `yaml:"log"`
+	Data        scalar      `yaml:"data"`
+	Store       scalar      `yaml:"store"`
+	Synchronous scalar      `yaml:"synchronous"`
+	Secrets     []secretRef `yaml:"secrets"`
+	Algorithm   scalar      `yaml:"algorithm"`
+	Keys        struct {
+		Every duration `yaml:"every"`
+		Cache duration `yaml:"cache"`
+	} `yaml:"keys"`
+	Resources []struct {
+		Identifier scalar         `yaml:"identifier"`
+		Name       scalar         `yaml:"name"`
+		Scopes     []scalar       `yaml:"scopes"`
+		Opaque     bool           `yaml:"opaque"`
+		Lifetime   duration       `yaml:"lifetime"`
+		Claims     map[string]any `yaml:"claims"`
+	} `yaml:"resources"`
+	Lifetimes struct {
+		Access       duration `yaml:"access"`
+		Refresh      duration `yaml:"refresh"`
+		RefreshMax   duration `yaml:"refresh_max"`
+		RefreshRetry duration `yaml:"refresh_retry"`
+		Reload       duration `yaml:"reload"`
+	} `yaml:"lifetimes"`
+	DetailTypes  []scalar `yaml:"detail_types"`
+	NoDPoPNonce  bool     `yaml:"no_dpop_nonce"`
+	Certificates struct {
+		Header      scalar   `yaml:"header"`
+		Proxies     []scalar `yaml:"proxies"`
+		URL         scalar   `yaml:"url"`
+		Authorities scalar   `yaml:"authorities"`
+	} `yaml:"client_certificates"`
+	Attesters scalar `yaml:"attesters"`
+	Fetch     struct {
+		Hosts    []scalar `yaml:"allow_hosts"`
+		Networks []scalar `yaml:"allow_networks"`
+	} `yaml:"fetch"`
+}
+
+// secretRef is where secrets are: a file, or a variable of the environment.
+type secretRef struct {
+	File scalar `yaml:"file"`
+	Env  scalar `yaml:"env"`
+}
+
+// scalar is a text with its line.
+type scalar struct {
+	text string
+	line int
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (s *scalar) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.ScalarNode {
+		return inLine(n.Line, "a single value belongs here")
+	}
+	s.text, s.line = n.Value, n.Line
+	return nil
+}
+
+type duration struct {
+	time.Duration
+	line int
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (d *duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := time.ParseDuration(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil {
+		return inLine(n.Line, "%s is no duration: write it as 30s, 15m or 720h", quoted(n.Value))
+	}
+	d.Duration, d.line = v, n.Line
+	return nil
+}
+
+// inLine is an error in a line.
+func inLine(line int, format string, args ...any) error {
+	return fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...))
+}
+
+// readConfig reads the file of --config.
+func readConfig(name string) (*config, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fileFailure(name, err)
+	}
+	c := &config{}
+	if err := c.parse(data); err != nil {
+		return nil, configFailure(name, err)
+	}
+	return c, nil
+}
+
+func (c *config) parse(data []byte) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) { // which an empty file is
+		return err
+	}
+	if err := d.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return errors.New("there is a second document after ---")
+	}
+	return nil
+}
+
+var (
+	unknownField = regexp.MustCompile(`field (.+) not found in type .+`)
+	goType       = regexp.MustCompile(`cannot unmarshal !!(\w+)(?: .+)? into .+`)
+)
+
+// configFailure says what is wrong in words for those who write the file.
+func configFailure(name string, err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	lines := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	if t, ok := errors.AsType[*yaml.TypeError](err); ok {
+		lines = t.Errors
+	}
+	for i, l := range lines {
+		l = unknownField.ReplaceAllString(l, `there is no option "$1" here`)
+		lines[i] = goType.ReplaceAllString(l, "another type of value belongs here than $1")
+	}
+	return fail(exitUsage, "docs/jot.yaml has all options", "%s: %s", label(name), strings.Join(lines, "; "))
+}
+
+// options makes those of a server. What names no resources has those of the demonstration.
+func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
+	o = defaults()
+	o.Issuer = c.Issuer.text
+	t.Every, t.Cache = c.Keys.Every.Duration, c.Keys.Cache.Duration
+	if c.Issuer.line > 0 {
+		m := oauth.ServerMetadata{Issuer: c.Issuer.text, TokenEndpoint: c.Certificates.URL.text}
+		if err := m.Validate(c.Issuer.text); err != nil {
+			return o, t, inLine(c.Issuer.line, "%v%s", err, inCode(err))
+		}
+	}
+	if c.Algorithm.line > 0 {
+		alg, ok := jwa.Lookup(c.Algorithm.text)
+		if !ok || alg.Symmetric() || alg.Use() != "sig" {
+			return o, t, inLine(c.Algorithm.line, "%s is no algorithm of signatures with a private key", quoted(c.Algorithm.text))
+		}
+		o.Algorithm = alg
+	}
+	if c.Resources != nil {
+		o.Resources = nil
+	}
+	for _, r := range c.Resources {
+		if err := oauth.ValidateResource(r.Identifier.text); err != nil {
+			return o, t, inLine(max(r.Identifier.line, r.Name.line), "the identifier of a resource: %v", err)
+		}
+		to := server.Resource{Identifier: r.Identifier.text, Name: r.Name.text, Opaque: r.Opaque, Lifetime: r.Lifetime.Duration, Claims: r.Claims}
+		for _, s := range r.Scopes {
+			var one oauth.Scopes
+			if err := one.UnmarshalText([]byte(s.text)); err != nil || len(one) != 1 {
+				return o, t, inLine(s.line, "%s is not the name of one scope", quoted(s.text))
+			}
+			to.Scopes = append(to.Scopes, s.text)
+		}
+		o.Resources = append(o.Resources, to)
+	}
+	l := &c.Lifetimes
+	for _, d := range []duration{l.Access, l.Refresh, l.RefreshMax, l.Reload} {
+		if d.line > 0 && d.Duration < time.Second {
+			return o, t, inLine(d.line, "a lifetime has a second or more")
+		}
+	}
+	o.Lifetimes = server.Lifetimes{Access: l.Access.Duration, Refresh: l.Refresh.Duration, RefreshMax: l.RefreshMax.Duration, RefreshRetry: l.RefreshRetry.Duration, Reload: l.Reload.Duration}
+	if l.RefreshRetry.line > 0 && l.RefreshRetry.Duration == 0 {
+		o.Lifetimes.RefreshRetry = -1 // none: a zero there is what is usual
+	}
+	t.Lifetime = max(24*time.Hour, o.Lifetimes.Access)
+	for _, d := range c.DetailTypes {
+		if o.DetailTypes == nil {
+			o.DetailTypes = map[string]func(context.Context, string, *oauth.AuthorizationDetail) error{}
+		}
+		o.DetailTypes[d.text] = func(context.Context, string, *oauth.AuthorizationDetail) error { return nil }
+	}
+	o.NoDPoPNonce = c.NoDPoPNonce
+	if err := c.certificates(&o); err != nil {
+		return o, t, err
+	}
+	if a := c.Attesters; a.line > 0 {
+		data, err := a.read()
+		if err != nil {
+			return o, t, err
+		}
+		set, _, err := jwk.ParseSet(data, jwk.Binding{})
+		if err != nil || len(set) == 0 {
+			return o, t, inLine(a.line, "%s is no JWK set with a public key", quoted(a.text))
+		}
+		o.Attesters = set
+	}
+	for _, h := range c.Fetch.Hosts {
+		o.Fetch.AllowHosts = append(o.Fetch.AllowHosts, h.text)
+	}
+	if o.Fetch.AllowNetworks, err = prefixes(c.Fetch.Networks); err != nil {
+		return o, t, err
+	}
+	o.Secrets, err = c.secrets()
+	return o, t, err
+}
+
+func (c *config) certificates(o *server.Options) error {
+	x := &c.Certificates
+	proxies, err := prefixes(x.Proxies)
+	if err != nil {
+		return err
+	}
+	switch {
+	case x.Header.line > 0 && len(proxies) == 0:
+		return inLine(x.Header.line, "the header needs proxies: anyone else could write it")
+	case x.Header.line > 0:
+		o.ClientCertificate = guard.CertificateHeader(x.Header.text, proxies...)
+	}
+	o.MTLSURL = x.URL.text
+	if x.Authorities.line == 0 {
+		return nil
+	}
+	data, err := x.Authorities.read()
+	if err != nil {
+		return err
+	}
+	o.ClientCAs = x509.NewCertPool()
+	if !o.ClientCAs.AppendCertsFromPEM(data) {
+		return inLine(x.Authorities.line, "%s has no certificate in PEM", quoted(x.Authorities.text))
+	}
+	return nil
+}
+
+// secrets are those that the file names, or nil where they are in the folder.
+func (c *config) secrets() (list [][]byte, err error) {
+	for _, s := range c.Secrets {
+		var some [][]byte
+		switch {
+		case (s.File.line > 0) == (s.Env.line > 0):
+			return nil, inLine(max(s.File.line, s.Env.line), "a secret is in a file, or in the environment: give one of file and env")
+		case s.File.line > 0:
+			some, err = readSecrets(s.File.text)
+		default:
+			text, ok := os.LookupEnv(s.Env.text)
+			if !ok {
+				return nil, inLine(s.Env.line, "the environment has no variable %s", quoted(s.Env.text))
+			}
+			some, err = parseSecrets([]byte(text), "the variable "+quoted(s.Env.text))
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, some...)
+	}
+	return list, nil
+}
+
+// read reads the file that s names.
+func (s scalar) read() ([]byte, error) {
+	data, err := os.ReadFile(s.text)
+	if err != nil {
+		return nil, inLine(s.line, "cannot read %s: %s", label(s.text), reason(err))
+	}
+	return data, nil
+}
+
+func prefixes(list []scalar) (out []netip.Prefix, err error) {
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s.text)
+		if err != nil {
+			return nil, inLine(s.line, "%s is no network: write it as 10.0.0.0/8", quoted(s.text))
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

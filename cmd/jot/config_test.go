@@ -1,0 +1,163 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+)
+
+// TestConfigExample checks the commented example: it has every option, and is good.
+func TestConfigExample(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join("..", "..", "docs", "jot.yaml"))
+	if err != nil {
+		t.Skip("the documentation is not around this module")
+	}
+	var names func(reflect.Type) []string
+	names = func(r reflect.Type) (out []string) {
+		if r.Kind() == reflect.Slice {
+			return names(r.Elem())
+		}
+		if r.Kind() != reflect.Struct {
+			return nil
+		}
+		for i := range r.NumField() {
+			f := r.Field(i)
+			if name := f.Tag.Get("yaml"); name != "" {
+				out = append(append(out, name), names(f.Type)...)
+			}
+		}
+		return out
+	}
+	all := names(reflect.TypeFor[config]())
+	for _, name := range all {
+		if !strings.Contains(string(example), "\n"+name+":") && !strings.Contains(string(example), " "+name+":") {
+			t.Errorf("the example has no %s", name)
+		}
+	}
+	if len(all) < 30 {
+		t.Errorf("there are only %v", all)
+	}
+
+	// What it names is there.
+	dir := t.TempDir()
+	t.Chdir(dir)
+	secret := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	t.Setenv("JOT_OLD_SECRET", secret)
+	key, err := jwk.Generate(jwa.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(jwk.Set{key.Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := authority(t)
+	for name, text := range map[string]string{"secrets": secret + "\n", "attesters.json": string(set), "client-ca.pem": ca} {
+		if err := os.MkdirAll("jot-data", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join("jot-data", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("jot.yaml", example, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := jot(t, "", "serve", "--config", "jot.yaml", "--check")
+	if code != exitOK || stdout != "" || !strings.Contains(stderr, "ok: the server of https://as.example could be made") {
+		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+	}
+	if _, err := os.Stat("jot-data/jot.db"); err == nil {
+		t.Error("a check makes a database")
+	}
+}
+
+// authority is a certificate in PEM.
+func authority(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	raw, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
+}
+
+// TestConfigRefuses has one mistake in each file, and the line that it is in.
+func TestConfigRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown":            {"addr: localhost:1\nisuer: https://as.example", `line 2: there is no option "isuer" here`},
+		"unknown inside":     {"lifetimes:\n  acces: 1m", `line 2: there is no option "acces" here`},
+		"twice":              {"addr: a\naddr: b", "line 2: "},
+		"no YAML":            {"addr: [", "line 1: "},
+		"a list":             {"addr: [a]", "line 1: a single value belongs here"},
+		"a text":             {"resources: everything", "line 1: another type of value belongs here than str"},
+		"no bool":            {"no_dpop_nonce: maybe", "line 1: another type"},
+		"two documents":      {"addr: a\n---\naddr: b", "second document"},
+		"a duration":         {"lifetimes:\n  access: 15", `line 2: "15" is no duration`},
+		"too short":          {"lifetimes:\n  access: 15ms", "line 2: a lifetime"},
+		"http":               {"issuer: http://as.example", "line 1: "},
+		"algorithm":          {"algorithm: HS256", "line 1: "},
+		"no algorithm":       {"algorithm: none", "line 1: "},
+		"resource":           {"resources:\n  - name: api\n    identifier: api", "line 3: the identifier"},
+		"scope":              {"resources:\n  - identifier: https://api.example\n    scopes: [a b]", "line 3: "},
+		"no file":            {"secrets:\n  - file: nowhere", `there is no file "nowhere"`},
+		"no variable":        {"secrets:\n  - env: JOT_NOWHERE", "line 2: the environment has no variable"},
+		"both":               {"secrets:\n  - env: A\n    file: b", "line 3: a secret is in a file, or"},
+		"no proxies":         {"client_certificates:\n  header: Client-Cert", "line 2: the header needs proxies"},
+		"no network":         {"client_certificates:\n  header: Client-Cert\n  proxies: [here]", "line 3: "},
+		"no authorities":     {"client_certificates:\n  authorities: nowhere", "line 2: cannot read"},
+		"other authorities":  {"client_certificates:\n  authorities: jot.yaml", "line 2: "},
+		"no attesters":       {"attesters: nowhere", "line 1: cannot read"},
+		"other attesters":    {"attesters: jot.yaml", "line 1: "},
+		"no network to ask":  {"fetch:\n  allow_networks: [here]", "line 2: "},
+		"synchronous":        {"synchronous: off", "line 1: synchronous is full or normal"},
+		"log":                {"log: xml", "text or json"},
+		"keys":               {"keys:\n  every: 1m", "keys.options"},
+		"claims":             {"resources:\n  - identifier: https://api.example\n    claims: {iss: me}", "iss"},
+		"no resources":       {"resources: []", "server.options"},
+		"twice the resource": {"resources:\n  - identifier: https://api.example\n  - identifier: https://api.example", "is there twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.WriteFile("jot.yaml", []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := jot(t, "", "serve", "--check", "--config", "jot.yaml")
+			if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "main.") {
+				t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+			}
+		})
+	}
+	for _, good := range []string{"", "# nothing", "lifetimes: {refresh_retry: 0s}\nsynchronous: normal", "secrets: []"} {
+		t.Run("good", func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.WriteFile("jot.yaml", []byte(good), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if code, stdout, stderr := jot(t, "", "serve", "--check", "--config", "jot.yaml"); code != exitOK {
+				t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+			}
+		})
+	}
+	if code, _, stderr := jot(t, "", "serve", "--check", "--config", "nowhere"); code != exitFile {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
