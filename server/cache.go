@@ -121,9 +121,6 @@ func cached[T any](ctx context.Context, c *cache, now time.Time, kind, id string
 	if ok {
 		return v.(*T), nil
 	}
-	if !store.ValidName(id) {
-		return nil, store.ErrNotFound
-	}
 	d, err := c.store.Document(ctx, kind, id)
 	if err != nil {
 		return nil, err

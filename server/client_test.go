@@ -255,6 +255,9 @@ func TestChosenSecrets(t *testing.T) {
 	if c.Secret != "" {
 		t.Error("a secret is made beside the chosen one")
 	}
+	if _, err := a.SaveClient(ctx, server.Client{ID: "j", ChosenSecret: "x", Metadata: oauth.ClientMetadata{AuthMethod: "client_secret_jwt", GrantTypes: []string{}}}); !errors.Is(err, server.ErrDocument) {
+		t.Error("a chosen secret signs assertions: ", err)
+	}
 	c.Secret = "password"
 	a.token(c, "grant_type", "client_credentials").want(t, 200, "")
 	c.Secret = "passwort"

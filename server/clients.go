@@ -123,9 +123,6 @@ func (s *Server) SaveClient(ctx context.Context, c Client) (*Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		if old.Version != c.Version {
-			return nil, store.ErrConflict
-		}
 		c.stored = old.stored
 		if old.Metadata.Method() != c.Metadata.Method() {
 			c.stored.Hash, c.stored.Sealed = "", ""
@@ -191,9 +188,6 @@ func (s *Server) secretOf(c *Client) error {
 
 // Client returns a client, without its secret, or store.ErrNotFound.
 func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
-	if !store.ValidName(id) {
-		return nil, store.ErrNotFound
-	}
 	d, err := s.o.Store.Document(ctx, kindClient, id)
 	if err != nil {
 		return nil, err
@@ -208,9 +202,6 @@ func (s *Server) Clients(ctx context.Context, after string, limit int) ([]*Clien
 
 // DeleteClient deletes a client, and with it all that it was given: JWTs are refused where the server is asked about them.
 func (s *Server) DeleteClient(ctx context.Context, id string) error {
-	if !store.ValidName(id) {
-		return store.ErrNotFound
-	}
 	now := s.o.Clock()
 	err := s.o.Store.DeleteDocument(ctx, now, kindClient, id)
 	s.cache.forget(kindClient, id)

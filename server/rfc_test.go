@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,9 +122,14 @@ func Test_RFC6749_3_2_the_request(t *testing.T) {
 		"not UTF-8":            {call{header: h, form: form("grant_type", "client_credentials", "x", "\xff")}, 400, oauth.InvalidRequest},
 		"NUL":                  {call{header: h, form: form("grant_type", "client_credentials", "x", "\x00")}, 400, oauth.InvalidRequest},
 		"over 1 MiB":           {call{header: h, form: form("grant_type", "client_credentials", "x", strings.Repeat("x", 1<<20))}, 413, oauth.InvalidRequest},
-		"many parameters":      {call{header: typed("application/x-www-form-urlencoded"), body: strings.Repeat("a=b&", 300)}, 400, oauth.InvalidRequest},
-		"thousands of scopes":  {call{header: h, form: form("grant_type", "client_credentials", "scope", strings.Repeat("s ", 5000)+"s")}, 400, oauth.InvalidScope},
-		"many resources":       {call{header: h, form: url.Values{"grant_type": {"client_credentials"}, "resource": slices.Repeat([]string{"https://a.example"}, 200)}}, 400, oauth.InvalidTarget},
+		"many parameters": {call{header: typed("application/x-www-form-urlencoded"), body: func() (s string) {
+			for i := range 300 {
+				s += "a" + strconv.Itoa(i) + "=b&"
+			}
+			return s + "grant_type=client_credentials"
+		}()}, 400, oauth.InvalidRequest},
+		"thousands of scopes": {call{header: h, form: form("grant_type", "client_credentials", "scope", strings.Repeat("s ", 5000)+"s")}, 400, oauth.InvalidScope},
+		"many resources":      {call{header: h, form: url.Values{"grant_type": {"client_credentials"}, "resource": slices.Repeat([]string{"https://a.example"}, 200)}}, 400, oauth.InvalidTarget},
 		"compressed": {call{header: func() http.Header {
 			h := typed("application/x-www-form-urlencoded")
 			h.Set("Content-Encoding", "gzip")
@@ -310,12 +317,13 @@ func Test_RFC7523_2_1_and_3_grants(t *testing.T) {
 	ask(a.grantOf(k, func(r *jwt.Registered) { r.Audience = jwt.Audience{a.URL + "/token"} })).want(t, 200, "") // RFC 10070, Section 4
 	ask(a.grantOf(k, func(r *jwt.Registered) { r.Subject = "team-7" })).want(t, 200, "")
 	for name, change := range map[string]func(*jwt.Registered){
-		"rule 1, an unknown issuer":         func(r *jwt.Registered) { r.Issuer = "https://evil.example" },
-		"rule 2, a subject that it may not": func(r *jwt.Registered) { r.Subject = "bob" },
-		"rule 3, another server":            func(r *jwt.Registered) { r.Audience = jwt.Audience{"https://evil.example"} },
-		"rule 3, M2 and another server":     func(r *jwt.Registered) { r.Audience = jwt.Audience{a.URL, "https://evil.example"} },
-		"rule 4, expired":                   func(r *jwt.Registered) { r.Expiry = c.now().Add(-2 * time.Minute); r.IssuedAt = time.Time{} },
-		"rule 4, for a year":                func(r *jwt.Registered) { r.Expiry = c.now().Add(365 * 24 * time.Hour) },
+		"rule 1, an unknown issuer":             func(r *jwt.Registered) { r.Issuer = "https://evil.example" },
+		"rule 2, a subject that only begins so": func(r *jwt.Registered) { r.Subject = "alice2" },
+		"rule 2, a subject that it may not":     func(r *jwt.Registered) { r.Subject = "bob" },
+		"rule 3, another server":                func(r *jwt.Registered) { r.Audience = jwt.Audience{"https://evil.example"} },
+		"rule 3, M2 and another server":         func(r *jwt.Registered) { r.Audience = jwt.Audience{a.URL, "https://evil.example"} },
+		"rule 4, expired":                       func(r *jwt.Registered) { r.Expiry = c.now().Add(-2 * time.Minute); r.IssuedAt = time.Time{} },
+		"rule 4, for a year":                    func(r *jwt.Registered) { r.Expiry = c.now().Add(365 * 24 * time.Hour) },
 		"rule 5, not before": func(r *jwt.Registered) {
 			r.NotBefore = c.now().Add(10 * time.Minute)
 			r.Expiry = c.now().Add(20 * time.Minute)
@@ -408,6 +416,7 @@ func Test_RFC6749_6_refresh(t *testing.T) {
 		token := a.family(c, k, "scope", "read")
 		refresh(c, token, "scope", "read write").want(t, 400, oauth.InvalidScope)
 		refresh(c, token, "scope", "admin").want(t, 400, oauth.InvalidScope)
+		now.add(31 * time.Second) // after which it would be reuse
 		if w := refresh(c, token, "scope", "read"); w.text("scope") != "read" {
 			t.Error(w.Body)
 		}
@@ -475,6 +484,16 @@ func Test_RFC6749_6_refresh(t *testing.T) {
 			refresh(c, bad).want(t, 400, code)
 		}
 		refresh(c, token).want(t, 200, "")
+	})
+	t.Run("forged of an older one", func(t *testing.T) {
+		token := a.family(c, k)
+		refresh(c, token).want(t, 200, "")
+		b, err := base64.RawURLEncoding.DecodeString(token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[23]++ // the number of its successor
+		refresh(c, base64.RawURLEncoding.EncodeToString(b)).want(t, 400, oauth.InvalidGrant)
 	})
 	t.Run("of a client that is deleted", func(t *testing.T) {
 		token := a.family(d, k)

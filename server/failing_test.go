@@ -1,0 +1,259 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/profile/exchange"
+	"github.com/jotsuite/jot/profile/grant"
+	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/memstore"
+	"github.com/jotsuite/jot/server/servertest"
+	"github.com/jotsuite/jot/server/store"
+)
+
+var errDown = errors.New("the database is down")
+
+// failing is a store whose call number fail fails, and all that come after it.
+type failing struct {
+	store.Store
+	calls, fail atomic.Int64
+}
+
+func (f *failing) down() error {
+	if n := f.calls.Add(1); f.fail.Load() > 0 && n >= f.fail.Load() {
+		return errDown
+	}
+	return nil
+}
+
+func (f *failing) Document(ctx context.Context, kind, id string) (store.Document, error) {
+	if err := f.down(); err != nil {
+		return store.Document{}, err
+	}
+	return f.Store.Document(ctx, kind, id)
+}
+
+func (f *failing) Changes(ctx context.Context, after int64, limit int) ([]store.Change, error) {
+	if err := f.down(); err != nil {
+		return nil, err
+	}
+	return f.Store.Changes(ctx, after, limit)
+}
+
+func (f *failing) LastChange(ctx context.Context) (int64, error) {
+	if err := f.down(); err != nil {
+		return 0, err
+	}
+	return f.Store.LastChange(ctx)
+}
+
+func (f *failing) PutDocument(ctx context.Context, d store.Document) (int64, error) {
+	if err := f.down(); err != nil {
+		return 0, err
+	}
+	return f.Store.PutDocument(ctx, d)
+}
+
+func (f *failing) DeleteDocument(ctx context.Context, now time.Time, kind, id string) error {
+	if err := f.down(); err != nil {
+		return err
+	}
+	return f.Store.DeleteDocument(ctx, now, kind, id)
+}
+
+func (f *failing) AddGrant(ctx context.Context, g store.Grant) error {
+	if err := f.down(); err != nil {
+		return err
+	}
+	return f.Store.AddGrant(ctx, g)
+}
+
+func (f *failing) Rotate(ctx context.Context, now time.Time, r store.Rotation) (store.Outcome, store.Grant, error) {
+	if err := f.down(); err != nil {
+		return store.Gone, store.Grant{}, err
+	}
+	return f.Store.Rotate(ctx, now, r)
+}
+
+func (f *failing) Grant(ctx context.Context, now time.Time, id string) (store.Grant, error) {
+	if err := f.down(); err != nil {
+		return store.Grant{}, err
+	}
+	return f.Store.Grant(ctx, now, id)
+}
+
+func (f *failing) AddRecord(ctx context.Context, now time.Time, r store.Record) error {
+	if err := f.down(); err != nil {
+		return err
+	}
+	return f.Store.AddRecord(ctx, now, r)
+}
+
+func (f *failing) Record(ctx context.Context, now time.Time, kind, key string) (store.Record, error) {
+	if err := f.down(); err != nil {
+		return store.Record{}, err
+	}
+	return f.Store.Record(ctx, now, kind, key)
+}
+
+func (f *failing) TakeRecord(ctx context.Context, now time.Time, kind, key string) (store.Record, error) {
+	if err := f.down(); err != nil {
+		return store.Record{}, err
+	}
+	return f.Store.TakeRecord(ctx, now, kind, key)
+}
+
+func (f *failing) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bool, error) {
+	if err := f.down(); err != nil {
+		return nil, err
+	}
+	return f.Store.Use(ctx, now, uses...)
+}
+
+func (f *failing) Revoke(ctx context.Context, r store.Revocation) (int, error) {
+	if err := f.down(); err != nil {
+		return 0, err
+	}
+	return f.Store.Revoke(ctx, r)
+}
+
+func (f *failing) Revoked(ctx context.Context, now, issued time.Time, of ...store.Target) (bool, error) {
+	if err := f.down(); err != nil {
+		return false, err
+	}
+	return f.Store.Revoked(ctx, now, issued, of...)
+}
+
+// Whichever call of the store fails, the answer is that something is down: never that the request was wrong, and never success.
+func TestStoreFails(t *testing.T) {
+	now := newClock()
+	f := &failing{Store: memstore.New()}
+	a := start(t, server.Options{Store: f, Clock: now.now, NoDPoPNonce: true, Registration: &server.Registration{Scope: oauth.Scopes{"read"}}, Resources: []server.Resource{
+		{Identifier: servertest.Resource}, {Identifier: other, Opaque: true},
+	}})
+	k := key(t)
+	a.trust(k, nil)
+	c := a.add("c", "", func(c *server.Client) { c.Impersonation = true })
+	a.add("k", clientauth.PrivateKeyJWT, func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
+	h := basic(c.ID, c.Secret)
+	of := func(pairs ...string) call { return call{path: "/token", header: h, form: form(pairs...)} }
+	opaque := func() string {
+		return a.token(c, "grant_type", "client_credentials", "resource", other).text("access_token")
+	}
+	access := func() string { return a.token(c, "grant_type", "client_credentials").text("access_token") }
+	for name, make := range map[string]func() call{
+		"client credentials": func() call { return of("grant_type", "client_credentials") },
+		"an opaque token":    func() call { return of("grant_type", "client_credentials", "resource", other) },
+		"a proof": func() call {
+			x := of("grant_type", "client_credentials")
+			x.header = h.Clone()
+			x.header["Dpop"] = []string{a.proof(k, "")}
+			return x
+		},
+		"a client assertion": func() call {
+			return call{path: "/token", form: form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(k, func(r *jwt.Registered) { r.Issuer, r.Subject = "k", "k" }))}
+		},
+		"a grant":         func() call { return of("grant_type", grant.GrantType, "assertion", a.grantOf(k, nil)) },
+		"a refresh token": func() call { return of("grant_type", "refresh_token", "refresh_token", a.family(c, k)) },
+		"and a scope": func() call {
+			return of("grant_type", "refresh_token", "refresh_token", a.family(c, k), "scope", "read")
+		},
+		"an exchange": func() call {
+			return of("grant_type", exchange.GrantType, "subject_token", access(), "subject_token_type", string(exchange.AccessToken))
+		},
+		"of an opaque one": func() call {
+			return of("grant_type", exchange.GrantType, "subject_token", opaque(), "subject_token_type", string(exchange.AccessToken))
+		},
+		"of a JWT": func() call {
+			return of("grant_type", exchange.GrantType, "subject_token", a.grantOf(k, nil), "subject_token_type", string(exchange.JWT))
+		},
+		"introspection":     func() call { return call{path: "/introspect", header: h, form: form("token", access())} },
+		"of opaque":         func() call { return call{path: "/introspect", header: h, form: form("token", opaque())} },
+		"of refresh":        func() call { return call{path: "/introspect", header: h, form: form("token", a.family(c, k))} },
+		"revocation":        func() call { return call{path: "/revoke", header: h, form: form("token", access())} },
+		"revocation opaque": func() call { return call{path: "/revoke", header: h, form: form("token", opaque())} },
+		"revocation family": func() call { return call{path: "/revoke", header: h, form: form("token", a.family(c, k))} },
+		"registration": func() call {
+			return call{path: "/register", body: "{}", header: http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + a.initial()}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := int64(1); ; i++ {
+				f.fail.Store(0)
+				x := make()
+				now.add(2 * time.Minute) // nothing is in memory any more
+				x2 := x
+				if strings.Contains(name, "grant") || strings.Contains(name, "assertion") || strings.Contains(name, "JWT") || name == "a proof" {
+					x2 = make() // made now, or it would be too old
+				}
+				f.calls.Store(0)
+				f.fail.Store(i)
+				w := a.do(x2)
+				failed := f.calls.Load() >= i
+				f.fail.Store(0)
+				if !failed {
+					if w.Code >= 300 {
+						t.Errorf("without a failure: %d %s", w.Code, w.Body)
+					}
+					if i == 1 {
+						t.Error("it asks the store for nothing")
+					}
+					return
+				}
+				if w.Code != 503 || w.text("error") != oauth.TemporarilyUnavailable || strings.Contains(w.Body.String(), "database") {
+					t.Errorf("failure %d: %d %s", i, w.Code, w.Body)
+				}
+			}
+		})
+	}
+}
+
+func TestOptions(t *testing.T) {
+	k := key(t)
+	good := func() server.Options {
+		return server.Options{
+			Issuer: "https://as.example", Store: memstore.New(), Keys: server.FixedKeys(k), Secrets: [][]byte{[]byte(strings.Repeat("s", 32))},
+			Resources: []server.Resource{{Identifier: "https://api.example"}},
+		}
+	}
+	if _, err := server.New(ctx, good()); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*server.Options){
+		"no issuer":             func(o *server.Options) { o.Issuer = "" },
+		"an issuer over http":   func(o *server.Options) { o.Issuer = "http://as.example" },
+		"one with a query":      func(o *server.Options) { o.Issuer = "https://as.example?x" },
+		"aliases over http":     func(o *server.Options) { o.MTLSURL = "http://mtls.example" },
+		"no store":              func(o *server.Options) { o.Store = nil },
+		"no keys":               func(o *server.Options) { o.Keys = nil },
+		"keys of others":        func(o *server.Options) { o.Algorithm = jwa.RS256 },
+		"a secret algorithm":    func(o *server.Options) { o.Algorithm = jwa.HS256 },
+		"one of encryption":     func(o *server.Options) { o.Algorithm = jwa.ECDH_ES },
+		"no secrets":            func(o *server.Options) { o.Secrets = nil },
+		"a short secret":        func(o *server.Options) { o.Secrets = append(o.Secrets, []byte("short")) },
+		"no resources":          func(o *server.Options) { o.Resources = nil },
+		"a relative one":        func(o *server.Options) { o.Resources[0].Identifier = "/api" },
+		"one twice":             func(o *server.Options) { o.Resources = append(o.Resources, o.Resources[0]) },
+		"the server's claim":    func(o *server.Options) { o.Resources[0].Claims = map[string]any{"iss": "x"} },
+		"a negative lifetime":   func(o *server.Options) { o.Lifetimes.Access = -1 },
+		"a short one":           func(o *server.Options) { o.Lifetimes.Refresh = time.Millisecond },
+		"statements of anybody": func(o *server.Options) { o.Registration = &server.Registration{Statements: jwk.Set{k.Public()}} },
+	} {
+		o := good()
+		change(&o)
+		if _, err := server.New(ctx, o); !errors.Is(err, server.ErrOptions) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
