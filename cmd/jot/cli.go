@@ -31,6 +31,8 @@ type cli struct {
 	JWKS       jwksCmd       `cmd:"" name:"jwks" help:"Fetch, merge, serve and rotate sets of public keys."`
 	DPoP       dpopCmd       `cmd:"" name:"dpop" help:"Make proofs that the sender of a request has the key of its access token."`
 	Serve      serveCmd      `cmd:"" help:"Run an authorization server: it issues, exchanges, introspects and revokes access tokens."`
+	Client     clientCmd     `cmd:"" help:"Administer the clients of jot serve."`
+	Issuer     issuerCmd     `cmd:"" help:"Administer the issuers that jot serve trusts."`
 	Explain    explainCmd    `cmd:"" help:"Say what a claim, a header, an algorithm, an error or an exit code means."`
 	Completion completionCmd `cmd:"" help:"Print the completions for a shell."`
 	Man        manCmd        `cmd:"" help:"Print the manual page."`

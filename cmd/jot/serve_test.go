@@ -301,3 +301,74 @@ func prepareSecrets(dir, text string, mode fs.FileMode) error {
 	}
 	return os.WriteFile(dir+"/s/secrets", []byte(text), mode)
 }
+
+// TestServeAdministered adds a client while the server runs, and takes it away.
+func TestServeAdministered(t *testing.T) {
+	needUnix(t)
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	s := startServe(t, dir, "--addr", "localhost:0", "--data", data)
+	code, stdout, stderr := jot(t, "", "client", "add", "shop", "--data", data, "--scope", "read")
+	if code != exitOK {
+		t.Fatal(stderr)
+	}
+	secret := regexp.MustCompile(`"client_secret":"(.*)"`).FindStringSubmatch(stdout)[1]
+	if status := s.token("shop", secret); status != http.StatusOK {
+		t.Error(status)
+	}
+	if code, _, stderr := jot(t, "", "client", "rm", "shop", "--data", data); code != exitOK {
+		t.Fatal(stderr)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for s.token("shop", secret) != http.StatusUnauthorized {
+		if time.Now().After(deadline) {
+			t.Fatal("a client that was removed gets tokens")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	// Nobody need be shown the demonstration who has removed it.
+	if code, _, stderr := jot(t, "", "client", "rm", "demo", "--data", data); code != exitOK {
+		t.Fatal(stderr)
+	}
+	if err := s.end(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	again := startServe(t, dir, "--addr", "localhost:0", "--data", data, "--log", "text")
+	if again.printed() != "" {
+		t.Error(again.printed())
+	}
+	if err := again.end(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServeDemoAgain shows the demonstration again where it was made, and not shown.
+func TestServeDemoAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	set, err := serviceFlags{Data: dir}.settle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.options.Issuer = "http://localhost:8080"
+	s, err := set.open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.store.Close()
+	first, err := set.demo(t.Context(), s, set.options.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := set.demo(t.Context(), s, set.options.Issuer)
+	if err != nil || second == nil || second.Secret == first.Secret || !strings.Contains(second.text(), second.Secret) {
+		t.Fatalf("%v %v", second, err)
+	}
+	for range 2 { // as two processes would
+		if err := second.shown(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if third, err := set.demo(t.Context(), s, set.options.Issuer); third != nil || err != nil {
+		t.Errorf("%v %v", third, err)
+	}
+}
