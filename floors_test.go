@@ -253,7 +253,7 @@ func TestNoRequires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(strings.Fields(string(b)), " "); got != "go 1.26 use ( . ./cmd/jot )" {
+	if got := strings.Join(strings.Fields(string(b)), " "); got != "go 1.26.0 use ( . ./cmd/jot )" {
 		t.Errorf("go.work is %q: other modules would raise the versions of cmd/jot", got)
 	}
 }
