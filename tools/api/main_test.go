@@ -70,29 +70,32 @@ func TestCompare(t *testing.T) {
 func TestRun(t *testing.T) {
 	root := module(t, before)
 	list := filepath.Join(t.TempDir(), "api.txt")
-	if err := run(root, list, false); err == nil || !strings.Contains(err.Error(), "new") {
+	if err := run(root, list, "", false); err == nil || !strings.Contains(err.Error(), "new") {
 		t.Errorf("an empty list: %v", err)
 	}
-	if err := run(root, list, true); err != nil {
+	if err := run(root, list, "", true); err != nil {
 		t.Error(err)
 	}
-	if err := run(root, list, false); err != nil {
+	if err := run(root, list, "", false); err != nil {
 		t.Errorf("what was promised: %v", err)
+	}
+	if err := run(root, list, "p", false); err == nil {
+		t.Error("there is a package that is promised something")
 	}
 	broken := module(t, strings.Replace(before, "F(a, b", "G(a, b", 1))
 	for _, add := range []bool{false, true, false} {
-		if err := run(broken, list, add); err == nil || !strings.Contains(err.Error(), "1 promises") {
+		if err := run(broken, list, "", add); err == nil || !strings.Contains(err.Error(), "1 promises") {
 			t.Errorf("add %v: %v", add, err)
 		}
 	}
-	if err := run(t.TempDir(), list, false); err == nil {
+	if err := run(t.TempDir(), list, "", false); err == nil {
 		t.Error("no module")
 	}
 }
 
 func lines(t *testing.T, source string) []string {
 	t.Helper()
-	l, err := exported(module(t, source))
+	l, err := exported(module(t, source), "q")
 	if err != nil || len(l) == 0 || !slices.IsSorted(l) {
 		t.Fatal(l, err)
 	}
