@@ -160,7 +160,7 @@ func (m *ClientMetadata) validateRedirects() error {
 			return refuse(InvalidRedirectURI, "a redirect URI has a scheme that a browser runs or reads itself")
 		case u.Scheme == "http" && !loopback(u.Hostname()): // RFC 9700, Section 2.6; RFC 8252, Section 7.3
 			return refuse(InvalidRedirectURI, "a redirect URI is http and does not lead to the user's own machine")
-		case (u.Scheme == "http" || u.Scheme == "https") && u.Host == "":
+		case u.Scheme == "https" && u.Host == "":
 			return refuse(InvalidRedirectURI, "a redirect URI has no host")
 		}
 	}
@@ -275,10 +275,7 @@ func (c ClientInformation) MarshalJSON() ([]byte, error) {
 	if c.Secret != "" {
 		w.SecretExpiresAt = &c.SecretExpiresAt // RFC 7591, Section 3.2.1: required with a secret
 	}
-	head, err := json.Marshal(w)
-	if err != nil {
-		return nil, err
-	}
+	head, _ := json.Marshal(w) // which is strings and numbers
 	m := c.ClientMetadata
 	m.Extra = map[string]json.RawMessage{}
 	for name, value := range c.Extra {
@@ -286,8 +283,11 @@ func (c ClientInformation) MarshalJSON() ([]byte, error) {
 	}
 	remove(m.Extra, head)
 	tail, err := m.MarshalJSON()
-	if err != nil || len(tail) <= len("{}") {
-		return head, err
+	if err != nil {
+		return nil, err
+	}
+	if len(tail) <= len("{}") {
+		return head, nil
 	}
 	return append(append(head[:len(head)-1], ','), tail[1:]...), nil
 }

@@ -14,6 +14,7 @@ import (
 func TestClientMetadata(t *testing.T) {
 	const set = `{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`
 	const private = `{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}]}`
+	long := strings.Repeat("x", 3000)
 	for name, x := range map[string]struct {
 		document string
 		code     string // "" is good, "json" is not read at all
@@ -37,18 +38,27 @@ func TestClientMetadata(t *testing.T) {
 		"a redirect without a host":       {`{"redirect_uris":["https:/cb"]}`, oauth.InvalidRedirectURI},
 		"a redirect over http":            {`{"redirect_uris":["http://app.example/cb"]}`, oauth.InvalidRedirectURI},
 		"a redirect that runs":            {`{"redirect_uris":["javascript:alert(1)"]}`, oauth.InvalidRedirectURI},
+		"a redirect that is no URI":       {`{"redirect_uris":["https://[::1/cb"]}`, oauth.InvalidRedirectURI},
+		"a long redirect":                 {`{"redirect_uris":["https://app.example/` + long + `"]}`, oauth.InvalidRedirectURI},
 		"too many redirects":              {`{"redirect_uris":["https://a.example"` + strings.Repeat(`,"https://a.example"`, 64) + `]}`, oauth.InvalidRedirectURI},
 		"a malformed scope":               {`{"scope":"a  b"}`, oauth.InvalidClientMetadata},
 		"an empty grant type":             {`{"grant_types":[""]}`, oauth.InvalidClientMetadata},
+		"a long grant type":               {`{"grant_types":["` + long + `"]}`, oauth.InvalidClientMetadata},
+		"too many contacts":               {`{"contacts":["a"` + strings.Repeat(`,"a"`, 64) + `]}`, oauth.InvalidClientMetadata},
 		"a response type without a grant": {`{"grant_types":["client_credentials"],"response_types":["code"]}`, oauth.InvalidClientMetadata},
 		"an implicit one":                 {`{"grant_types":["authorization_code"],"response_types":["code id_token token"]}`, oauth.InvalidClientMetadata},
-		"a long name":                     {`{"client_name":"` + strings.Repeat("x", 3000) + `"}`, oauth.InvalidClientMetadata},
+		"a long name":                     {`{"client_name":"` + long + `"}`, oauth.InvalidClientMetadata},
 		"a page that is none":             {`{"tos_uri":"javascript:alert(1)"}`, oauth.InvalidClientMetadata},
+		"a page that is no URL":           {`{"tos_uri":"https://[::1/"}`, oauth.InvalidClientMetadata},
+		"a page without a host":           {`{"tos_uri":"https:/tos"}`, oauth.InvalidClientMetadata},
+		"a long page":                     {`{"tos_uri":"https://app.example/` + long + `"}`, oauth.InvalidClientMetadata},
+		"keys at a long URL":              {`{"jwks_uri":"https://app.example/` + long + `"}`, oauth.InvalidClientMetadata},
 		"keys twice":                      {`{"jwks":` + set + `,"jwks_uri":"https://app.example/jwks"}`, oauth.InvalidClientMetadata},
 		"keys over http":                  {`{"jwks_uri":"http://app.example/jwks"}`, oauth.InvalidClientMetadata},
 		"keys that are none":              {`{"jwks":{}}`, oauth.InvalidClientMetadata},
 		"a private key":                   {`{"jwks":` + private + `}`, oauth.InvalidClientMetadata},
 		"a secret":                        {`{"jwks":{"keys":[{"kty":"oct","k":"AAAA"}]}}`, oauth.InvalidClientMetadata},
+		"a secret left out":               {`{"jwks":{"keys":[{"kty":"oct","kid":"s"}]}}`, oauth.InvalidClientMetadata},
 		"a method without keys":           {`{"token_endpoint_auth_method":"private_key_jwt"}`, oauth.InvalidClientMetadata},
 		"another without keys":            {`{"token_endpoint_auth_method":"self_signed_tls_client_auth"}`, oauth.InvalidClientMetadata},
 		"a method without a name":         {`{"token_endpoint_auth_method":"tls_client_auth"}`, oauth.InvalidClientMetadata},
@@ -104,6 +114,11 @@ func TestClientInformation(t *testing.T) {
 	}
 	if b, _ := json.Marshal(oauth.ClientInformation{ClientID: "c"}); string(b) != `{"client_id":"c"}` {
 		t.Error(string(b))
+	}
+	for _, m := range []oauth.ClientMetadata{{Extra: map[string]json.RawMessage{"custom": json.RawMessage("[")}}, {Scope: "a", Name: "\xff"}} {
+		if b, err := (oauth.ClientInformation{ClientMetadata: m}).MarshalJSON(); err == nil {
+			t.Errorf("%s is written", b)
+		}
 	}
 	for _, bad := range []string{`[]`, `{"client_id":1}`, `{"client_id":"a","client_id":"b"}`, `{"scope":1}`} {
 		if json.Unmarshal([]byte(bad), &c) == nil {

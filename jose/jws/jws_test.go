@@ -338,6 +338,8 @@ func TestSignRefuses(t *testing.T) {
 		{"kid", jws.Header{KeyID: "other"}, "", "header.invalid"},
 		{"crit absent", jws.Header{Critical: []string{"x"}}, "", "crit.invalid"},
 		{"crit b64", jws.Header{Critical: []string{"b64"}}, "", "crit.invalid"},
+		{"crit b64 of the program", jws.Header{Critical: []string{"b64"}, Extra: extra("b64", "true")}, "", "crit.invalid"},
+		{"crit absent beside b64", jws.Header{Critical: []string{"x"}, Unencoded: true}, "", "crit.invalid"},
 		{"crit twice", jws.Header{Critical: []string{"x", "x"}, Extra: extra("x", "1")}, "", "crit.invalid"},
 		{"crit registered", jws.Header{Critical: []string{"x5t"}, Extra: extra("x5t", `"a"`)}, "", "crit.invalid"},
 		{"jwk", jws.Header{JWK: &private}, "", "key.private"},
