@@ -10,9 +10,12 @@ import (
 	"time"
 )
 
-// maxBatch is how many writes go into one transaction. More make those who wait, wait
-// longer, and save little.
-const maxBatch = 256
+// maxBatch and maxBytes are how many writes go into one transaction, and how large their
+// bodies are together. More make those who wait, wait longer, and save little.
+const (
+	maxBatch = 256
+	maxBytes = 4 << 20
+)
 
 // rollbackTime is for undoing what has failed, after which the connection is closed.
 const rollbackTime = time.Second
@@ -33,6 +36,17 @@ type write struct {
 	done  chan error
 }
 
+// size returns how large the bodies are that are written.
+func (w *write) size() (n int) {
+	if w.add != nil {
+		n = len(w.add.Body)
+	}
+	if w.grant != nil {
+		n += len(w.grant.Body)
+	}
+	return n
+}
+
 // The states of a write.
 const (
 	waiting int32 = iota
@@ -48,10 +62,16 @@ type batcher struct {
 	d     *dialect
 	queue chan *write
 	wg    sync.WaitGroup
+
+	written int           // since the last checkpoint was asked for
+	full    chan struct{} // asks for one
 }
 
+// checkpointAfter is how many writes have a checkpoint follow.
+const checkpointAfter = 4000
+
 func newBatcher(db *sql.DB, d *dialect, o Options) *batcher {
-	b := &batcher{db: db, d: d, queue: make(chan *write, o.Queue)}
+	b := &batcher{db: db, d: d, queue: make(chan *write, o.Queue), full: make(chan struct{}, 1)}
 	for range o.Writers {
 		b.wg.Go(b.work)
 	}
@@ -62,6 +82,7 @@ func newBatcher(db *sql.DB, d *dialect, o Options) *batcher {
 func (b *batcher) close() {
 	close(b.queue)
 	b.wg.Wait()
+	close(b.full)
 }
 
 // do has a write executed, and returns when it is committed. If the context ends before
@@ -111,20 +132,51 @@ func (b *batcher) work() {
 		batch, w = b.gather(batch[:0], w)
 		if len(batch) > 0 {
 			t = b.commit(t, batch)
+			b.count(len(batch))
 		}
+	}
+}
+
+// count asks for a checkpoint if there is enough for one. There is one writer where there
+// are checkpoints.
+func (b *batcher) count(n int) {
+	if b.d.checkpoint == "" {
+		return
+	}
+	if b.written += n; b.written >= checkpointAfter {
+		b.written = 0
+		select {
+		case b.full <- struct{}{}:
+		default: // one is asked for
+		}
+	}
+}
+
+// checkpoints keeps the log of SQLite short. By itself SQLite copies what is in the log to
+// its place, and waits for the disk, in the transaction that fills it, and whoever writes
+// meanwhile waits for up to some tenths of a second. Here it is copied beside the writes,
+// and only what came in that time in between them, so that the log can begin anew.
+func (s *Store) checkpoints() {
+	for range s.writes.full {
+		// What fails is done by the next one, or by SQLite.
+		_ = s.each(context.Background(), s.d.checkpoint, nil, func(func(...any) error) error { return nil })
+		_ = s.alone(context.Background(), func(t *session) error {
+			return t.each(s.d.checkpoint, nil, func(func(...any) error) error { return nil })
+		})
 	}
 }
 
 // gather takes w and what else waits, up to the first write, which it returns, that does
 // not go together with those before: what takes long, or may not be stored, is alone.
 func (b *batcher) gather(batch []*write, w *write) ([]*write, *write) {
-	for w != nil {
+	for size := 0; w != nil; {
 		if w.alone != nil && len(batch) > 0 {
 			return batch, w
 		}
 		if w.state.CompareAndSwap(waiting, taken) {
 			batch = append(batch, w)
-			if w.alone != nil || len(batch) == maxBatch {
+			size += w.size()
+			if w.alone != nil || len(batch) == maxBatch || size >= maxBytes {
 				break
 			}
 		}

@@ -24,6 +24,7 @@ type dialect struct {
 	// otherwise it takes one, and a connection stays with its writer, who keeps
 	// prepared statements.
 	many              bool
+	checkpoint        string        // copies what is committed from the log of SQLite to its place
 	timeout           time.Duration // for a transaction; zero means that the connection has one
 	rebound, expanded sync.Map      // results of rebind and expand
 	check             string        // a query, whose one result has to be want
@@ -42,6 +43,8 @@ func sqlite(o Options) *dialect {
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = " + synchronous,
 		"PRAGMA temp_store = MEMORY",
+		// See checkpoint, which is there first if it can keep up.
+		"PRAGMA wal_autocheckpoint = 32768",
 	}
 	return &dialect{
 		reader: append(both[:len(both):len(both)], "PRAGMA query_only = 1"),
@@ -49,9 +52,10 @@ func sqlite(o Options) *dialect {
 		types:  strings.NewReplacer("{text}", "TEXT", "{bytes}", "BLOB", "{small}", "WITHOUT ROWID", "{updated}", ""),
 		// A transaction that begins to write after it has read fails if another has written
 		// in between; one that begins so waits.
-		begin: "BEGIN IMMEDIATE",
-		check: "PRAGMA journal_mode",
-		want:  "wal",
+		begin:      "BEGIN IMMEDIATE",
+		check:      "PRAGMA journal_mode",
+		want:       "wal",
+		checkpoint: "PRAGMA wal_checkpoint(PASSIVE)",
 	}
 }
 

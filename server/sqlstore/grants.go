@@ -22,8 +22,9 @@ var grantStatement = &statement[*grantRow]{
 		SELECT a, b, c, d, e, f, g, h, i, j, k, l FROM v WHERE TRUE
 		ON CONFLICT (id) DO NOTHING
 		RETURNING id`,
-	now: func(*grantRow) time.Time { return time.Time{} },
-	key: func(r *grantRow) string { return r.ID },
+	now:  func(*grantRow) time.Time { return time.Time{} },
+	key:  func(r *grantRow) string { return r.ID },
+	lose: func(r *grantRow) { r.ok = false },
 	row: func(r *grantRow) []any {
 		var bound int64
 		if r.Bound {
@@ -93,8 +94,9 @@ var rotateStatement = &statement[*rotateRow]{
 		expires = CASE WHEN k_idle = 0 THEN expires WHEN k_now + k_idle < until THEN k_now + k_idle ELSE until END
 		FROM v WHERE id = k_id AND seq = k_seq AND client = k_client AND expires > k_now AND (bound = 0 OR key = k_key)
 		RETURNING ` + grantColumns,
-	now: func(r *rotateRow) time.Time { return r.now },
-	key: func(r *rotateRow) string { return r.ID },
+	now:  func(r *rotateRow) time.Time { return r.now },
+	key:  func(r *rotateRow) string { return r.ID },
+	lose: func(r *rotateRow) { r.decided = false },
 	row: func(r *rotateRow) []any {
 		return []any{r.ID, r.Seq, r.Client, r.Key, r.now.UnixMilli(), r.Idle.Milliseconds()}
 	},
@@ -111,9 +113,6 @@ var errUndecided = errors.New("the database neither rotates a grant nor says why
 
 // rotations executes rotations, of which several may be of one grant.
 func (t *session) rotations(rows []*rotateRow) error {
-	for _, r := range rows {
-		r.decided = false // by an attempt that failed
-	}
 	for len(rows) > 0 {
 		if err := rotateStatement.run(t, rows); err != nil {
 			return err

@@ -17,6 +17,7 @@ type statement[R any] struct {
 	text string
 	now  func(R) time.Time
 	key  func(R) string // of rows with equal keys the first may win
+	lose func(R)        // undoes what result has done in an attempt that failed
 	row  func(R) []any
 	// result reads what is returned, and returns the key of the row and what to do with it.
 	result func(scan func(...any) error) (string, func(R), error)
@@ -26,6 +27,9 @@ type statement[R any] struct {
 func (s *statement[R]) run(t *session, rows []R) error {
 	if len(rows) == 0 {
 		return nil
+	}
+	for _, r := range rows {
+		s.lose(r)
 	}
 	if !t.d.many {
 		for _, r := range rows {
@@ -86,9 +90,10 @@ var useStatement = &statement[*useRow]{
 		INSERT INTO jot_uses (key, expires) SELECT k, e FROM v WHERE TRUE
 		ON CONFLICT (key) DO UPDATE SET expires = excluded.expires WHERE jot_uses.expires <= ?
 		RETURNING key`,
-	now: func(r *useRow) time.Time { return r.now },
-	key: func(r *useRow) string { return r.Key },
-	row: func(r *useRow) []any { return []any{[]byte(r.Key), r.Expires.UnixMilli()} },
+	now:  func(r *useRow) time.Time { return r.now },
+	key:  func(r *useRow) string { return r.Key },
+	lose: func(r *useRow) { r.fresh = false },
+	row:  func(r *useRow) []any { return []any{[]byte(r.Key), r.Expires.UnixMilli()} },
 	result: func(scan func(...any) error) (string, func(*useRow), error) {
 		var key []byte
 		err := scan(&key)
@@ -137,14 +142,17 @@ func recordKey(kind string, key []byte) string { return kind + "\x00" + string(k
 
 func (r *recordRow) time() time.Time { return r.now }
 
+func (r *recordRow) lose() { r.ok = false }
+
 var addStatement = &statement[*recordRow]{
 	columns: "tbbi",
 	text: `WITH v (d, k, b, e) AS ({rows})
 		INSERT INTO jot_records (kind, key, body, expires) SELECT d, k, b, e FROM v WHERE TRUE
 		ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, expires = excluded.expires WHERE jot_records.expires <= ?
 		RETURNING kind, key`,
-	now: (*recordRow).time,
-	key: (*recordRow).key,
+	now:  (*recordRow).time,
+	key:  (*recordRow).key,
+	lose: (*recordRow).lose,
 	row: func(r *recordRow) []any {
 		return []any{r.Kind, []byte(r.Key), blob(r.Body), r.Expires.UnixMilli()}
 	},
@@ -237,9 +245,10 @@ var takeStatement = &statement[*recordRow]{
 	text: `WITH v (d, k) AS ({rows})
 		DELETE FROM jot_records WHERE (kind, key) IN (SELECT d, k FROM v) AND expires > ?
 		RETURNING kind, key, body, expires`,
-	now: (*recordRow).time,
-	key: (*recordRow).key,
-	row: func(r *recordRow) []any { return []any{r.Kind, []byte(r.Key)} },
+	now:  (*recordRow).time,
+	key:  (*recordRow).key,
+	lose: (*recordRow).lose,
+	row:  func(r *recordRow) []any { return []any{r.Kind, []byte(r.Key)} },
 	result: func(scan func(...any) error) (string, func(*recordRow), error) {
 		var kind string
 		var key, content []byte

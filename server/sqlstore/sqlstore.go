@@ -1,8 +1,8 @@
 // Package sqlstore is a store of an authorization server in SQLite or PostgreSQL, with a
 // driver of the caller's choice.
 //
-//	s, err := sqlstore.SQLite(ctx, &sqlite.Driver{}, "jot.db", sqlstore.Options{})                         // modernc.org/sqlite
-//	s, err := sqlstore.PostgreSQL(ctx, stdlib.GetDefaultDriver(), "postgres://…", sqlstore.Options{})     // github.com/jackc/pgx/v5/stdlib
+//	s, err := sqlstore.SQLite(ctx, &sqlite.Driver{}, "jot.db", sqlstore.Options{})                     // modernc.org/sqlite
+//	s, err := sqlstore.PostgreSQL(ctx, stdlib.GetDefaultDriver(), "postgres://…", sqlstore.Options{}) // github.com/jackc/pgx/v5/stdlib
 //
 // The tables, whose names begin with jot_, are made and brought up to date when a store
 // is opened, whichever of several processes comes first. A database that a newer version
@@ -62,8 +62,8 @@ type Options struct {
 	// Readers is the number of connections that read. Zero means 4 with SQLite and 8 with
 	// PostgreSQL.
 	Readers int
-	// Writers is the number of connections that write, with PostgreSQL. Zero means 4. More
-	// are not faster: they gather less.
+	// Writers is the number of connections that write, with PostgreSQL. Zero means 2: one
+	// waits for the disk while the other gathers. More are slower, as each gathers less.
 	Writers int
 	// Queue is the number of writes that wait to be gathered. Zero means 1024.
 	Queue int
@@ -83,6 +83,8 @@ type Store struct {
 	closed   bool
 	inFlight sync.WaitGroup
 	stmts    sync.Map // of text, to *sql.Stmt of read
+
+	background sync.WaitGroup
 }
 
 // SQLite opens a store in a file. The name is what the driver takes for one.
@@ -95,7 +97,7 @@ func SQLite(ctx context.Context, d driver.Driver, name string, o Options) (*Stor
 // PostgreSQL opens a store at the URL of a database, or whatever the driver takes for one.
 func PostgreSQL(ctx context.Context, d driver.Driver, url string, o Options) (*Store, error) {
 	o.Readers = cmp.Or(o.Readers, 8)
-	o.Writers = cmp.Or(o.Writers, 4)
+	o.Writers = cmp.Or(o.Writers, 2)
 	return open(ctx, postgreSQL, d, url, o)
 }
 
@@ -123,6 +125,7 @@ func open(ctx context.Context, make func(Options) *dialect, d driver.Driver, nam
 		return nil, errors.Join(err, s.write.Close(), s.read.Close())
 	}
 	s.writes = newBatcher(s.write, dia, o)
+	s.background.Go(s.checkpoints)
 	return s, nil
 }
 
@@ -195,6 +198,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.inFlight.Wait()
 	s.writes.close()
+	s.background.Wait()
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
