@@ -119,6 +119,8 @@ func (c *fakeConn) ExecContext(ctx context.Context, text string, _ []driver.Name
 			return nil, errors.New("a transaction in a transaction")
 		}
 		c.f.begun[c] = true
+	case strings.HasPrefix(text, "INSERT INTO jot_schema"):
+		c.f.version++
 	case text == "COMMIT" || text == "ROLLBACK":
 		if !c.f.begun[c] {
 			return nil, errors.New("no transaction")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,5 +160,500 @@ func TestFailures(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func (f *fake) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fake) logged(prefix string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.log {
+		if strings.HasPrefix(strings.TrimSpace(s), prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestOpen(t *testing.T) {
+	ctx := t.Context()
+	for dialect, d := range both {
+		for name, c := range map[string]struct {
+			change func(*fake, *Options)
+			want   error
+		}{
+			"newer":       {func(f *fake, _ *Options) { f.version = int64(len(migrations)) + 1 }, ErrNewer},
+			"set up":      {func(f *fake, _ *Options) { f.want = "delete" }, ErrSetup},
+			"readers":     {func(_ *fake, o *Options) { o.Readers = -1 }, ErrSetup},
+			"queue":       {func(_ *fake, o *Options) { o.Queue = -1 }, ErrSetup},
+			"timeout":     {func(_ *fake, o *Options) { o.Timeout = -1 }, ErrSetup},
+			"cannot open": {func(f *fake, _ *Options) { f.failAt, f.err = 1, errBoom }, errBoom},
+		} {
+			f, o := newFake(d.want), Options{}
+			c.change(f, &o)
+			s, err := d.open(ctx, f, "name", o)
+			if !errors.Is(err, c.want) || s != nil {
+				t.Errorf("%s, %s: %v", dialect, name, err)
+			}
+			if f.open != 0 {
+				t.Errorf("%s, %s: %d connections are left", dialect, name, f.open)
+			}
+			if f.logged("COMMIT")+f.logged("INSERT") > 0 {
+				t.Errorf("%s, %s: something was changed", dialect, name)
+			}
+		}
+	}
+	if _, err := PostgreSQL(ctx, newFake("read committed"), "", Options{Writers: -1}); !errors.Is(err, ErrSetup) {
+		t.Error("writers: ", err)
+	}
+	if _, err := SQLite(ctx, withContext{}, "", Options{}); !errors.Is(err, errBoom) {
+		t.Error("a connector that cannot be made: ", err)
+	}
+	if _, err := SQLite(ctx, poor{}, "", Options{}); !errors.Is(err, ErrSetup) {
+		t.Error("a driver that executes nothing directly: ", err)
+	}
+}
+
+// withContext is a driver with connectors of its own.
+type withContext struct{ driver.Driver }
+
+func (withContext) OpenConnector(string) (driver.Connector, error) { return nil, errBoom }
+
+// poor is a driver that has only what every driver has.
+type poor struct{}
+
+func (poor) Open(string) (driver.Conn, error)        { return poorConn{}, nil }
+func (p poor) Driver() driver.Driver                 { return p }
+func (poorConn) Prepare(string) (driver.Stmt, error) { return nil, errBoom }
+func (poorConn) Close() error                        { return nil }
+func (poorConn) Begin() (driver.Tx, error)           { return nil, errBoom }
+
+type poorConn struct{}
+
+// TestMigrationFailures lets each step of making the tables fail.
+func TestMigrationFailures(t *testing.T) {
+	for dialect, d := range both {
+		for n := 1; ; n++ {
+			f := newFake(d.want)
+			f.version, f.failAt, f.err = 0, n, errBoom
+			s, err := d.open(t.Context(), f, "name", Options{})
+			if len(f.log) < n {
+				if err != nil || n < 20 {
+					t.Errorf("%s: %d steps, %v", dialect, n, err)
+				}
+				s.Close()
+				break
+			}
+			what := f.log[n-1]
+			if strings.HasPrefix(what, "close") {
+				if s != nil {
+					s.Close()
+				}
+				continue
+			}
+			if !errors.Is(err, errBoom) {
+				t.Errorf("%s: step %d, %q: %v", dialect, n, what, err)
+			}
+			if f.open > 0 || slices.Contains(f.log[n:], "COMMIT") {
+				t.Errorf("%s: step %d, %q: it went on: %q", dialect, n, what, f.log[n:])
+			}
+		}
+	}
+}
+
+// A transaction that the database asks to repeat is repeated, and its first attempt is
+// forgotten.
+func TestAgain(t *testing.T) {
+	for dialect := range both {
+		for _, failing := range []error{sqlState("40001"), sqlState("40P01"), driver.ErrBadConn} {
+			s, f := openFake(t, dialect, Options{})
+			f.reset()
+			// Two writes go in one transaction, which fails when it is committed. Then another process
+			// has been faster.
+			f.set(func() {
+				f.failing, f.errs = "COMMIT", []error{failing, failing}
+				f.blocks, f.block, f.waiting = "SELECT last", make(chan struct{}), make(chan struct{})
+			})
+			ping := make(chan error, 1)
+			go func() { ping <- s.Ping(t.Context()) }()
+			<-f.waiting
+			type answer struct {
+				fresh []bool
+				err   error
+			}
+			answers := make(chan answer, 4)
+			var others sync.WaitGroup
+			for i, call := range []func() answer{
+				func() answer {
+					fresh, err := s.Use(t.Context(), now, store.Use{Key: "a", Expires: end()}, store.Use{Key: "b", Expires: end()})
+					return answer{fresh, err}
+				},
+				func() answer {
+					return answer{nil, s.AddRecord(t.Context(), now, store.Record{Kind: "k", Key: "r", Expires: end()})}
+				},
+				func() answer { return answer{nil, s.AddGrant(t.Context(), aGrant("g"))} },
+				func() answer { _, err := s.TakeRecord(t.Context(), now, "k", "t"); return answer{nil, err} },
+			} {
+				others.Go(func() { answers <- call() })
+				for len(s.writes.queue) <= i {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			first := f.block
+			f.set(func() { f.blocks, f.block = "COMMIT", make(chan struct{}) })
+			close(first)
+			<-f.waiting // the first attempt has won all
+			f.set(func() {
+				f.lose = map[string]bool{"a": true, "r": true, "g": true, "t": true}
+				f.blocks = ""
+			})
+			close(f.block)
+			others.Wait()
+			close(answers)
+			if err := <-ping; err != nil {
+				t.Error(err)
+			}
+			lost := 0
+			for a := range answers {
+				switch {
+				case a.fresh != nil && slices.Equal(a.fresh, []bool{false, true}) && a.err == nil,
+					errors.Is(a.err, store.ErrConflict), errors.Is(a.err, store.ErrNotFound):
+					lost++
+				default:
+					t.Errorf("%s, %v: %v, %v", dialect, failing, a.fresh, a.err)
+				}
+			}
+			if lost != 4 || f.logged("COMMIT") != 3 {
+				t.Errorf("%s, %v: %d, %d transactions", dialect, failing, lost, f.logged("COMMIT"))
+			}
+			want := 2
+			if failing == driver.ErrBadConn {
+				want = 0 // it ended with its connection
+			}
+			if f.logged("ROLLBACK") != want {
+				t.Errorf("%s, %v: %d undone", dialect, failing, f.logged("ROLLBACK"))
+			}
+		}
+	}
+}
+
+// Whatever else fails, fails.
+func TestNotAgain(t *testing.T) {
+	for dialect := range both {
+		for failing, want := range map[error]int{errBoom: 1, sqlState("23505"): 1, sqlState("40001"): maxTries} {
+			s, f := openFake(t, dialect, Options{})
+			f.reset()
+			f.set(func() { f.failing, f.errs = "WITH v (k, e)", slices.Repeat([]error{failing}, 100) })
+			if dialect == "SQLite" {
+				f.set(func() { f.failing = "WITH v (k, e) AS (VALUES" })
+			}
+			_, err := s.Use(t.Context(), now, store.Use{Key: "a", Expires: end()})
+			if !errors.Is(err, failing) || f.logged("WITH v (k, e)") != want {
+				t.Errorf("%s, %v: %d times, %v", dialect, failing, f.logged("WITH v (k, e)"), err)
+			}
+		}
+	}
+}
+
+// A connection is not used again if nobody knows in which state it is.
+func TestRollbackFails(t *testing.T) {
+	for dialect := range both {
+		s, f := openFake(t, dialect, Options{})
+		if err := s.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.reset()
+		f.set(func() { f.failing, f.errs = "ROLLBACK", []error{errBoom}; f.changed = 0 })
+		if _, err := s.PutDocument(t.Context(), store.Document{Kind: "k", ID: "i"}); !errors.Is(err, store.ErrConflict) {
+			t.Error(dialect, err)
+		}
+		if f.logged("close") == 0 {
+			t.Error(dialect, ": the connection is kept")
+		}
+		f.set(func() { f.changed = 1 })
+		if _, err := s.PutDocument(t.Context(), store.Document{Kind: "k", ID: "i"}); err != nil {
+			t.Error(dialect, err)
+		}
+		// And one whose transaction was undone is.
+		f.reset()
+		f.set(func() { f.changed = 0 })
+		if _, err := s.PutDocument(t.Context(), store.Document{Kind: "k", ID: "i"}); !errors.Is(err, store.ErrConflict) || f.logged("open")+f.logged("close") != f.logged("close rows") {
+			t.Error(dialect, err, f.log)
+		}
+	}
+}
+
+// hold has the writer wait in a transaction, until the function that it returns is called.
+func hold(t *testing.T, s *Store, f *fake) (release func()) {
+	t.Helper()
+	block := make(chan struct{})
+	f.set(func() { f.blocks, f.block, f.waiting = "SELECT last", block, make(chan struct{}) })
+	done := make(chan error, 1)
+	go func() { done <- s.Ping(context.Background()) }()
+	<-f.waiting
+	f.set(func() { f.blocks = "" })
+	return sync.OnceFunc(func() {
+		close(block)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// queued waits until n writes wait.
+func queued(s *Store, n int) {
+	for len(s.writes.queue) < n {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestGather(t *testing.T) {
+	for dialect := range both {
+		s, f := openFake(t, dialect, Options{})
+		release := hold(t, s, f)
+		f.reset()
+		f.set(func() { f.failing, f.errs = "never", nil })
+		var calls sync.WaitGroup
+		call := func(n int, f func() error) {
+			t.Helper()
+			calls.Go(func() {
+				if err := f(); err != nil {
+					t.Error(err)
+				}
+			})
+			queued(s, n)
+		}
+		use := func(key string) func() error {
+			return func() error {
+				fresh, err := s.Use(t.Context(), now, store.Use{Key: key, Expires: end()})
+				if err == nil && !fresh[0] {
+					err = errBoom
+				}
+				return err
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		call(1, use("b"))
+		call(2, use("a"))
+		go s.Use(ctx, now, store.Use{Key: "gone", Expires: end()})
+		queued(s, 3)
+		call(4, func() error { return s.AddRecord(t.Context(), now, store.Record{Kind: "k", Key: "r", Expires: end()}) })
+		call(5, func() error { return s.DeleteDocument(t.Context(), now, "k", "i") }) // alone
+		call(6, use("c"))
+		call(7, use("d"))
+		cancel()
+		time.Sleep(10 * time.Millisecond)
+		release()
+		calls.Wait()
+		// Who has left is left out; what is alone is alone.
+		begins, commits := f.logged("BEGIN"), f.logged("COMMIT")
+		if dialect == "SQLite" && (begins != 3 || commits != 3) || dialect == "PostgreSQL" && (begins != 2 || commits != 2) {
+			t.Errorf("%s: %d transactions begun, %d committed: %q", dialect, begins, commits, f.log)
+		}
+		if n := f.logged("WITH v (k, e)"); dialect == "SQLite" && n != 4 || dialect == "PostgreSQL" && n != 2 {
+			t.Errorf("%s: %d statements", dialect, n)
+		}
+	}
+}
+
+func TestGatherAtMost(t *testing.T) {
+	b := newBatcher(nil, sqlite(Options{}), Options{Queue: 1000})
+	for range 1000 {
+		b.queue <- &write{}
+	}
+	batch, next := b.gather(nil, &write{})
+	if len(batch) != maxBatch || next != nil {
+		t.Error(len(batch), next)
+	}
+	b = newBatcher(nil, sqlite(Options{}), Options{Queue: 1000})
+	for range 100 {
+		b.queue <- &write{add: &recordRow{Record: store.Record{Body: make([]byte, store.MaxBody/2)}}, grant: &grantRow{Grant: store.Grant{Body: make([]byte, store.MaxBody/2)}}}
+	}
+	batch, _ = b.gather(nil, <-b.queue)
+	if len(batch) != maxBytes/store.MaxBody {
+		t.Error(len(batch))
+	}
+	if len(batch)+len(b.queue) != 100 {
+		t.Error("something is lost")
+	}
+	// A write that nobody waits for does not count; one that is alone is.
+	b = newBatcher(nil, sqlite(Options{}), Options{Queue: 1000})
+	gone, alone := &write{}, &write{alone: func(*session) error { return nil }}
+	gone.state.Store(left)
+	b.queue <- &write{}
+	b.queue <- alone
+	batch, next = b.gather(nil, gone)
+	if len(batch) != 1 || next != alone {
+		t.Error(len(batch), next)
+	}
+	batch, next = b.gather(nil, alone)
+	if len(batch) != 1 || next != nil {
+		t.Error(len(batch), next)
+	}
+}
+
+// Where the queue is full a call waits, as long as its context lasts.
+func TestQueueFull(t *testing.T) {
+	s, f := openFake(t, "SQLite", Options{Queue: 1})
+	release := hold(t, s, f)
+	go s.Ping(t.Context())
+	queued(s, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := s.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	release()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A database that does not answer holds nobody up for longer than the timeout.
+func TestTimeout(t *testing.T) {
+	s, f := openFake(t, "PostgreSQL", Options{Timeout: 20 * time.Millisecond})
+	f.set(func() { f.blocks, f.block, f.waiting = "WITH v (k, e)", make(chan struct{}), make(chan struct{}, 9) })
+	time.AfterFunc(50*time.Millisecond, func() { close(f.block) })
+	if _, err := s.Use(t.Context(), now, store.Use{Key: "a", Expires: end()}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	f.set(func() { f.blocks = "" })
+	if _, err := s.Use(t.Context(), now, store.Use{Key: "a", Expires: end()}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A rotation in the way of another, with which it was gathered, does not decide for it.
+func TestRotationsTogether(t *testing.T) {
+	s, f := openFake(t, "PostgreSQL", Options{})
+	f.reset()
+	f.set(func() { f.rotated, f.grants = nil, [][]driver.Value{fakeGrant("g", 1)} })
+	release := hold(t, s, f)
+	outcomes := make([]store.Outcome, 3)
+	var calls sync.WaitGroup
+	for i, client := range []string{"thief", "client", "client"} {
+		calls.Go(func() {
+			var err error
+			outcomes[i], _, err = s.Rotate(t.Context(), now, store.Rotation{ID: "g", Seq: 1, Client: client, Retry: time.Minute})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		queued(s, i+1)
+	}
+	// The first statement has the thief's row alone and rotates nothing. The second has that of
+	// the client. Its answer and what is there afterwards are changed when it comes.
+	f.set(func() { f.blocks, f.block, f.waiting = "WITH v (k_id, k_seq", make(chan struct{}), make(chan struct{}) })
+	release()
+	<-f.waiting
+	first := f.block
+	f.set(func() { f.block = make(chan struct{}) })
+	close(first)
+	<-f.waiting
+	f.set(func() {
+		f.rotated, f.grants = [][]driver.Value{fakeGrant("g", 2)}, [][]driver.Value{fakeGrant("g", 2)}
+		f.blocks = ""
+	})
+	close(f.block)
+	calls.Wait()
+	if !slices.Equal(outcomes, []store.Outcome{store.Foreign, store.Rotated, store.Repeated}) {
+		t.Error(outcomes)
+	}
+}
+
+// A database that contradicts itself is an error, and no loop.
+func TestUndecided(t *testing.T) {
+	for dialect := range both {
+		s, f := openFake(t, dialect, Options{})
+		f.reset()
+		f.set(func() { f.rotated, f.grants = nil, [][]driver.Value{fakeGrant("g", 1)} })
+		if _, _, err := s.Rotate(t.Context(), now, store.Rotation{ID: "g", Seq: 1, Client: "client"}); !errors.Is(err, errUndecided) {
+			t.Error(dialect, err)
+		}
+	}
+}
+
+// Who removes a stolen grant has found it out.
+func TestStolenOnce(t *testing.T) {
+	for dialect := range both {
+		for changed, want := range map[int64]store.Outcome{0: store.Gone, 1: store.Reused} {
+			s, f := openFake(t, dialect, Options{})
+			f.reset()
+			f.set(func() { f.rotated, f.changed = nil, changed })
+			o, g, err := s.Rotate(t.Context(), now, store.Rotation{ID: "stolen", Seq: 1, Client: "client"})
+			if err != nil || o != want || (g.Seq == 9) != (want == store.Reused) {
+				t.Error(dialect, changed, o, g, err)
+			}
+			if n := f.logged("INSERT INTO jot_revocations"); (n > 0) != (want == store.Reused) {
+				t.Error(dialect, changed, n, "revocations")
+			}
+		}
+	}
+}
+
+// Checkpoints follow writes.
+func TestCheckpoints(t *testing.T) {
+	s, f := openFake(t, "SQLite", Options{})
+	f.reset()
+	checkpoint := func() int { return f.logged("PRAGMA wal_checkpoint") }
+	uses := func(n int) {
+		for i := range n {
+			if _, err := s.Use(t.Context(), now, store.Use{Key: string(rune('a' + i%26)), Expires: end()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	uses(checkpointAfter - 1)
+	if checkpoint() != 0 {
+		t.Error("a checkpoint too early")
+	}
+	uses(1)
+	for range 2000 {
+		if checkpoint() == 2 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if checkpoint() != 2 {
+		t.Errorf("%d checkpoints, of a connection that reads and the one that writes", checkpoint())
+	}
+	p, f := openFake(t, "PostgreSQL", Options{})
+	s = p
+	f.reset()
+	uses(checkpointAfter)
+	if checkpoint() != 0 {
+		t.Error("a checkpoint of PostgreSQL")
+	}
+}
+
+func TestSQLText(t *testing.T) {
+	s, p := sqlite(Options{}), postgreSQL(Options{})
+	rows := [][]any{{"a\"b\\c", []byte{0, 255}, int64(-1)}, {"", []byte{}, int64(2)}}
+	for got, want := range map[string]string{
+		s.rebind("a ? ?"):               "a ? ?",
+		p.rebind("a ? ?"):               "a $1 $2",
+		s.rows("tbi", 1):                "VALUES (?, ?, ?)",
+		s.rows("i", 2):                  "VALUES (?), (?)",
+		p.rows("tb", 5):                 "SELECT * FROM unnest(CAST(CAST(? AS text) AS text[]), CAST(CAST(? AS text) AS bytea[]))",
+		p.rows("i", 1):                  "SELECT * FROM unnest(CAST(CAST(? AS text) AS bigint[]))",
+		p.args("tbi", rows)[0].(string): `{"a\"b\\c",""}`,
+		p.args("tbi", rows)[1].(string): `{"\\x00ff","\\x"}`,
+		p.args("tbi", rows)[2].(string): `{-1,2}`,
+	} {
+		if got != want {
+			t.Errorf("%s is not %s", got, want)
+		}
+	}
+	if args := s.args("tbi", rows); len(args) != 6 || args[5] != int64(2) {
+		t.Error(args)
+	}
+	fast, full := strings.Join(sqlite(Options{Fast: true}).writer, ";"), strings.Join(s.writer, ";")
+	if !strings.Contains(fast, "synchronous = NORMAL") || !strings.Contains(full, "synchronous = FULL") {
+		t.Error(fast, full)
 	}
 }
