@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -237,4 +239,136 @@ func TestPostgreSQLCrash(t *testing.T) {
 		p := startPostgres(t)
 		return p.place(t)
 	}, openPostgreSQL)
+}
+
+// TestReplicas has three replicas on one database and 64 clients that use everything twice,
+// while a replica is closed, and the database ends without a word and is started again.
+func TestReplicas(t *testing.T) {
+	p := startPostgres(t)
+	url := p.place(t)
+	var replicas []store.Store
+	for range 3 {
+		s, err := openPostgreSQL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		replicas = append(replicas, s)
+	}
+	ctx := t.Context()
+	now := time.Now()
+	const grants = 4
+	for i := range grants {
+		if err := replicas[0].AddGrant(ctx, store.Grant{
+			ID: fmt.Sprint("g", i), Client: "client", Created: now, Rotated: now, Expires: now.Add(time.Hour), Until: now.Add(time.Hour),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	length := 2 * time.Second
+	if os.Getenv(storetest.EnvKills) != "" {
+		length = 20 * time.Second
+	}
+	var mu sync.Mutex
+	won := map[string]int{}
+	var failed, done int
+	var lastFailed, up time.Time
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	var round atomic.Int64 // all clients use the same, on different replicas
+	for c := range 64 {
+		clients.Go(func() {
+			for n := c; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				s := replicas[n%3]
+				key := fmt.Sprint("jti", round.Add(1)/100)
+				fresh, err := s.Use(ctx, now, store.Use{Key: key, Expires: now.Add(time.Hour)})
+				id := fmt.Sprint("g", n%grants)
+				var o store.Outcome
+				var seq int64
+				if err == nil {
+					var g store.Grant
+					if g, err = s.Grant(ctx, now, id); err == nil {
+						seq = g.Seq
+						o, _, err = s.Rotate(ctx, now, store.Rotation{ID: id, Seq: seq, Client: "client", Retry: time.Hour})
+					}
+				}
+				mu.Lock()
+				switch {
+				case errors.Is(err, store.ErrClosed):
+				case errors.Is(err, store.ErrNotFound):
+					// Who was two behind was taken for a thief: this is no grant any more.
+				case err != nil:
+					failed, lastFailed = failed+1, time.Now()
+				default:
+					done++
+				}
+				if fresh != nil && fresh[0] {
+					won[key]++
+				}
+				if err == nil && o == store.Rotated {
+					won[fmt.Sprint(id, " ", seq)]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	time.Sleep(length / 4)
+	p.stop()
+	time.Sleep(length / 8)
+	p.start()
+	up = time.Now()
+	time.Sleep(length / 4)
+	replicas[2].Close()
+	time.Sleep(length / 4)
+	close(stop)
+	clients.Wait()
+	for key, n := range won {
+		if n != 1 {
+			t.Errorf("%s had %d winners", key, n)
+		}
+	}
+	t.Logf("%d requests, %d failed, %d winners; the last failed %v after the database was up", done, failed, len(won), lastFailed.Sub(up))
+	if failed == 0 || len(won) < 10 {
+		t.Error("nothing was tried")
+	}
+	if lastFailed.Sub(up) > time.Second {
+		t.Error("requests failed after the database was up")
+	}
+	for _, s := range replicas[:2] {
+		if err := s.Ping(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A store that was opened while the database was there works when it is back, though all
+// its connections are dead.
+func TestDatabaseReturns(t *testing.T) {
+	p := startPostgres(t)
+	s, err := openPostgreSQL(p.place(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 2 {
+		if _, err := s.Use(t.Context(), time.Now(), store.Use{Key: fmt.Sprint(i), Expires: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.LastChange(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.stop()
+		if err := s.Ping(t.Context()); err == nil {
+			t.Error("a database that is not there answers")
+		}
+		if _, err := s.LastChange(t.Context()); err == nil {
+			t.Error("a database that is not there answers")
+		}
+		p.start()
+	}
 }

@@ -88,6 +88,7 @@ func Run(t *testing.T, b Backend) {
 			c.test(newBench(t, b))
 		})
 	}
+	t.Run("OpenedTogether", func(t *testing.T) { testOpenedTogether(t, b) })
 	t.Run("Reopened", func(t *testing.T) {
 		if b.Volatile {
 			t.Skip("what is stored ends with Close")
@@ -1245,6 +1246,26 @@ func testClosedInFlight(b *bench) {
 		}
 	})
 	b.Logf("%d were done, %d refused", done.Load(), refused.Load())
+}
+
+// Several processes may start at once, on a place where nothing is yet.
+func testOpenedTogether(t *testing.T, backend Backend) {
+	b := &bench{T: t, ctx: t.Context(), open: backend.New(t)}
+	b.together(8, func(i int) {
+		s, err := b.open()
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		if !backend.Volatile { // of which there is one
+			defer s.Close()
+		}
+		if fresh, err := s.Use(b.ctx, now, store.Use{Key: fmt.Sprint(i), Expires: at(time.Hour)}); err != nil || !fresh[0] {
+			b.Error(fresh, err)
+		}
+	})
+	b.s = b.another()
+	equal(b, b.use(now, at(time.Hour), "0", "7", "8"), []bool{false, false, true})
 }
 
 func testReopened(b *bench) {
