@@ -166,7 +166,8 @@ func TestReplay(t *testing.T) {
 	dpop, assertion := store.NewReplay(s, "dpop", clock), store.NewReplay(s, "assertion", clock)
 	seen := func(r interface {
 		Seen(context.Context, string, string, time.Duration) (bool, error)
-	}, issuer, id string, want bool) {
+	}, issuer, id string, want bool,
+	) {
 		t.Helper()
 		if got, err := r.Seen(ctx, issuer, id, time.Minute); got != want || err != nil {
 			t.Errorf("seen is %t, %v", got, err)
