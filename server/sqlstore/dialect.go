@@ -242,10 +242,7 @@ func (s *Store) step(t *session) (done bool, err error) {
 	if version == len(migrations) {
 		return true, nil
 	}
-	for text := range strings.SplitSeq(migrations[version], ";\n") {
-		if strings.TrimSpace(text) == "" {
-			continue
-		}
+	for text := range strings.SplitSeq(strings.TrimSpace(migrations[version]), ";\n") {
 		if _, err := t.conn.ExecContext(t.ctx, s.d.types.Replace(text)); err != nil {
 			return false, fmt.Errorf("migration to version %d: %w", version+1, err)
 		}

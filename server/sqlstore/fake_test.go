@@ -32,7 +32,8 @@ type fake struct {
 	block   chan struct{}      // what holds up statements that begin with blocking
 	blocks  string
 	waiting chan struct{}
-	took    int // of calls
+	took    int  // of calls
+	strange bool // whether rows are not what was asked for
 }
 
 func newFake(want string) *fake {
@@ -51,6 +52,9 @@ func (f *fake) Open(string) (driver.Conn, error) {
 
 // call notes a call, and returns its error.
 func (f *fake) call(what string) error {
+	if f.want == "read committed" && strings.Contains(what, "?") {
+		return errors.New("PostgreSQL has no question marks: " + what)
+	}
 	f.log = append(f.log, what)
 	f.took++
 	if f.took == f.failAt {
@@ -156,6 +160,8 @@ func (c *fakeConn) QueryContext(ctx context.Context, text string, args []driver.
 	}
 	rows := &fakeRows{f: c.f}
 	switch {
+	case c.f.strange:
+		rows.rows = [][]driver.Value{make([]driver.Value, 30)}
 	case strings.HasPrefix(text, "PRAGMA") || strings.HasPrefix(text, "SHOW"):
 		rows.rows = [][]driver.Value{{c.f.want}}
 	case strings.Contains(text, "FROM jot_schema"):

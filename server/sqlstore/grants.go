@@ -198,7 +198,7 @@ func (t *session) stolen(r *rotateRow) (bool, error) {
 		return false, err
 	}
 	n, err := t.exec("DELETE FROM jot_grants WHERE id = ?", r.ID)
-	if err != nil || n == 0 {
+	if n == 0 {
 		return false, err
 	}
 	return true, t.revoke(store.Revocation{Target: store.Target{Sort: store.OfGrant, ID: r.ID}, At: r.now, Expires: r.now.Add(r.Access)})

@@ -657,3 +657,174 @@ func TestSQLText(t *testing.T) {
 		t.Error(fast, full)
 	}
 }
+
+// TestStrange has a database return other columns than were asked for.
+func TestStrange(t *testing.T) {
+	for dialect := range both {
+		for name, call := range calls {
+			switch name {
+			case "Revoke grant", "Revoke client", "Revoked", "Sweep", "Ping":
+				continue // these look at no column
+			}
+			s, f := openFake(t, dialect, Options{Readers: 1})
+			f.reset()
+			f.set(func() { f.strange = true })
+			if err := call(t.Context(), s); err == nil || errors.Is(err, store.ErrNotFound) || f.logged("COMMIT") > 0 {
+				t.Errorf("%s, %s: %v", dialect, name, err)
+			}
+		}
+		s, f := openFake(t, dialect, Options{})
+		f.reset()
+		f.set(func() { f.rotated, f.grants = nil, [][]driver.Value{make([]driver.Value, 3)} })
+		if _, _, err := s.Rotate(t.Context(), now, store.Rotation{ID: "g", Client: "client"}); err == nil {
+			t.Error("a grant of three columns is judged")
+		}
+	}
+}
+
+// TestInvalid holds that nothing reaches the database that it might refuse, or take for
+// something else.
+func TestInvalid(t *testing.T) {
+	for dialect := range both {
+		s, f := openFake(t, dialect, Options{})
+		f.reset()
+		ctx := t.Context()
+		for name, c := range map[string]struct {
+			call func(context.Context) error
+			want error
+		}{
+			"PutDocument":     {func(ctx context.Context) error { _, err := s.PutDocument(ctx, store.Document{ID: "i"}); return err }, store.ErrInvalid},
+			"Document":        {func(ctx context.Context) error { _, err := s.Document(ctx, "k", "\x00"); return err }, store.ErrNotFound},
+			"DeleteDocument":  {func(ctx context.Context) error { return s.DeleteDocument(ctx, now, "k", "\x00") }, store.ErrNotFound},
+			"Documents":       {func(ctx context.Context) error { _, err := s.Documents(ctx, "\x00", "", 1); return err }, nil},
+			"Documents after": {func(ctx context.Context) error { _, err := s.Documents(ctx, "k", "\x00", 1); return err }, store.ErrInvalid},
+			"Documents limit": {func(ctx context.Context) error { _, err := s.Documents(ctx, "k", "", 0); return err }, store.ErrInvalid},
+			"Changes limit":   {func(ctx context.Context) error { _, err := s.Changes(ctx, 0, 0); return err }, store.ErrInvalid},
+			"AddGrant":        {func(ctx context.Context) error { return s.AddGrant(ctx, store.Grant{}) }, store.ErrInvalid},
+			"Rotate":          {func(ctx context.Context) error { _, _, err := s.Rotate(ctx, now, store.Rotation{}); return err }, store.ErrInvalid},
+			"Rotate ID": {func(ctx context.Context) error {
+				o, _, err := s.Rotate(ctx, now, store.Rotation{ID: "\x00", Client: "c"})
+				if o != store.Gone {
+					t.Error(o)
+				}
+				return err
+			}, nil},
+			"Grant":  {func(ctx context.Context) error { _, err := s.Grant(ctx, now, "\x00"); return err }, store.ErrNotFound},
+			"Grants": {func(ctx context.Context) error { _, err := s.Grants(ctx, now, store.GrantFilter{}); return err }, store.ErrInvalid},
+			"Grants client": {func(ctx context.Context) error {
+				_, err := s.Grants(ctx, now, store.GrantFilter{Client: "\x00", Limit: 1})
+				return err
+			}, nil},
+			"Grants after": {func(ctx context.Context) error {
+				_, err := s.Grants(ctx, now, store.GrantFilter{Client: "c", After: "\x00", Limit: 1})
+				return err
+			}, store.ErrInvalid},
+			"AddRecord":  {func(ctx context.Context) error { return s.AddRecord(ctx, now, store.Record{}) }, store.ErrInvalid},
+			"Record":     {func(ctx context.Context) error { _, err := s.Record(ctx, now, "\x00", "k"); return err }, store.ErrNotFound},
+			"TakeRecord": {func(ctx context.Context) error { _, err := s.TakeRecord(ctx, now, "\x00", "k"); return err }, store.ErrNotFound},
+			"Use":        {func(ctx context.Context) error { _, err := s.Use(ctx, now, store.Use{}); return err }, store.ErrInvalid},
+			"Use ended": {func(ctx context.Context) error {
+				_, err := s.Use(ctx, now, store.Use{Key: "a", Expires: now})
+				return err
+			}, nil},
+			"Revoke": {func(ctx context.Context) error { _, err := s.Revoke(ctx, store.Revocation{}); return err }, store.ErrInvalid},
+			"Revoked": {func(ctx context.Context) error {
+				_, err := s.Revoked(ctx, now, now, store.Target{Sort: store.OfToken})
+				return err
+			}, nil},
+			"Sweep": {func(ctx context.Context) error { _, _, err := s.Sweep(ctx, now, 0); return err }, store.ErrInvalid},
+		} {
+			if err := c.call(ctx); !errors.Is(err, c.want) {
+				t.Errorf("%s, %s: %v", dialect, name, err)
+			}
+			gone, cancel := context.WithCancel(ctx)
+			cancel()
+			if err := c.call(gone); c.want != store.ErrInvalid && !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, %s, cancelled: %v", dialect, name, err)
+			}
+		}
+		if len(f.log) > 0 {
+			t.Errorf("%s: %q", dialect, f.log)
+		}
+		for name, call := range calls {
+			gone, cancel := context.WithCancel(ctx)
+			cancel()
+			if err := call(gone, s); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, %s, cancelled: %v", dialect, name, err)
+			}
+		}
+		s.Close()
+		for name, call := range calls {
+			if err := call(ctx, s); !errors.Is(err, store.ErrClosed) {
+				t.Errorf("%s, %s, closed: %v", dialect, name, err)
+			}
+		}
+	}
+}
+
+// Nobody waits for what was begun for them longer than they want to.
+func TestLeave(t *testing.T) {
+	s, f := openFake(t, "SQLite", Options{})
+	f.set(func() { f.blocks, f.block, f.waiting = "WITH v (k, e)", make(chan struct{}), make(chan struct{}) })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Use(ctx, now, store.Use{Key: "a", Expires: end()})
+		done <- err
+	}()
+	<-f.waiting
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	f.set(func() { f.blocks = "" })
+	close(f.block)
+}
+
+func TestStatements(t *testing.T) {
+	for dialect := range both {
+		s, f := openFake(t, dialect, Options{})
+		if dialect == "SQLite" && !strings.HasPrefix(f.log[1], "PRAGMA busy_timeout = 10000") {
+			t.Errorf("a connection begins with %q", f.log[1])
+		}
+		for name, want := range map[string]string{
+			"PutDocument new": "INSERT INTO jot_documents", "PutDocument": "UPDATE jot_documents",
+			"Revoke grant": "DELETE FROM jot_grants WHERE id =", "Revoke client": "DELETE FROM jot_grants WHERE id IN",
+		} {
+			f.reset()
+			if err := calls[name](t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{"INSERT INTO jot_documents", "UPDATE jot_documents", "DELETE FROM jot_grants WHERE id =", "DELETE FROM jot_grants WHERE id IN"} {
+				if got := f.logged(text) > 0; got != (text == want) {
+					t.Errorf("%s, %s: %q", dialect, name, f.log)
+				}
+			}
+		}
+	}
+}
+
+func TestConnectionLost(t *testing.T) {
+	for dialect := range both {
+		s, f := openFake(t, dialect, Options{})
+		f.reset()
+		f.set(func() { f.failing, f.errs = "ROLLBACK", []error{errBoom}; f.changed = 0 })
+		if _, err := s.PutDocument(t.Context(), store.Document{Kind: "k", ID: "i"}); !errors.Is(err, store.ErrConflict) {
+			t.Error(err)
+		}
+		f.set(func() { f.failing, f.errs = "open", []error{errBoom} })
+		if err := s.Ping(t.Context()); !errors.Is(err, errBoom) {
+			t.Error(dialect, err)
+		}
+		if err := s.Ping(t.Context()); err != nil {
+			t.Error(dialect, err)
+		}
+		f.set(func() { f.failing, f.errs = "close", []error{errBoom, errBoom, errBoom} })
+		if err := s.Close(); !errors.Is(err, errBoom) {
+			t.Error(dialect, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error("the second time: ", err)
+		}
+	}
+}

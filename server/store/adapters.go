@@ -76,11 +76,10 @@ func (k keys) Load(ctx context.Context) ([]byte, string, error) {
 func (k keys) Save(ctx context.Context, data []byte, old string) (string, error) {
 	d := Document{Kind: KindKeys, ID: k.id, Body: data}
 	if old != "" {
-		v, err := strconv.ParseInt(old, 10, 64)
-		if err != nil || v <= 0 {
+		d.Version, _ = strconv.ParseInt(old, 10, 64)
+		if d.Version <= 0 {
 			return "", keyset.ErrConflict // no version of this store
 		}
-		d.Version = v
 	}
 	v, err := k.s.PutDocument(ctx, d)
 	if errors.Is(err, ErrConflict) {
