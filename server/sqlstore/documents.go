@@ -71,14 +71,14 @@ func (s *Store) Document(ctx context.Context, kind, id string) (store.Document, 
 	if !store.ValidName(kind, id) {
 		return store.Document{}, s.none(ctx)
 	}
-	d, err := store.Document{Kind: kind, ID: id}, store.ErrNotFound
-	failed := s.each(ctx, "SELECT version, body FROM jot_documents WHERE kind = ? AND id = ? AND deleted = 0", []any{kind, id},
+	d := store.Document{Kind: kind, ID: id}
+	err := s.one(ctx, "SELECT version, body FROM jot_documents WHERE kind = ? AND id = ? AND deleted = 0", []any{kind, id},
 		func(scan func(...any) error) error {
-			err = scan(&d.Version, &d.Body)
+			err := scan(&d.Version, &d.Body)
 			d.Body = body(d.Body)
 			return err
 		})
-	return found(d, failed, err)
+	return found(d, err)
 }
 
 // Documents implements [store.DocumentStore].

@@ -131,6 +131,9 @@ func (c *fakeConn) ExecContext(ctx context.Context, text string, _ []driver.Name
 		}
 		delete(c.f.begun, c)
 	}
+	if c.f.strange {
+		return driver.ResultNoRows, nil
+	}
 	return driver.RowsAffected(c.f.changed), nil
 }
 

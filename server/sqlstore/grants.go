@@ -225,13 +225,12 @@ func (s *Store) Grant(ctx context.Context, now time.Time, id string) (store.Gran
 		return store.Grant{}, s.none(ctx)
 	}
 	var g store.Grant
-	err := store.ErrNotFound
-	failed := s.each(ctx, "SELECT "+grantColumns+" FROM jot_grants WHERE id = ? AND expires > ?", []any{id, now.UnixMilli()},
-		func(scan func(...any) error) error {
+	err := s.one(ctx, "SELECT "+grantColumns+" FROM jot_grants WHERE id = ? AND expires > ?", []any{id, now.UnixMilli()},
+		func(scan func(...any) error) (err error) {
 			g, err = scanGrant(scan)
 			return err
 		})
-	return found(g, failed, err)
+	return found(g, err)
 }
 
 // Grants implements [store.GrantStore].

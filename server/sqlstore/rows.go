@@ -116,13 +116,10 @@ func (s *Store) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bo
 			rows = append(rows, of[i])
 		}
 	}
-	fresh := make([]bool, len(uses))
-	if len(rows) == 0 {
-		return fresh, s.nothing(ctx)
-	}
 	if err := s.do(ctx, &write{uses: rows}); err != nil {
 		return nil, err
 	}
+	fresh := make([]bool, len(uses))
 	for i, r := range of {
 		fresh[i] = r != nil && r.fresh
 	}
@@ -201,15 +198,15 @@ func (s *Store) Record(ctx context.Context, now time.Time, kind, key string) (st
 	if !store.ValidName(kind) {
 		return store.Record{}, s.none(ctx)
 	}
-	r, err := store.Record{Kind: kind, Key: key}, store.ErrNotFound
-	failed := s.each(ctx, "SELECT body, expires FROM jot_records WHERE kind = ? AND key = ? AND expires > ?",
+	r := store.Record{Kind: kind, Key: key}
+	err := s.one(ctx, "SELECT body, expires FROM jot_records WHERE kind = ? AND key = ? AND expires > ?",
 		[]any{kind, []byte(key), now.UnixMilli()}, func(scan func(...any) error) error {
 			var expires int64
-			err = scan(&r.Body, &expires)
+			err := scan(&r.Body, &expires)
 			r.Body, r.Expires = body(r.Body), time.UnixMilli(expires)
 			return err
 		})
-	return found(r, failed, err)
+	return found(r, err)
 }
 
 // nothing is for a list of what has such a name.
@@ -220,15 +217,26 @@ func (s *Store) nothing(ctx context.Context) error {
 	return nil
 }
 
-// found returns what was read, or why it was not.
-func found[T any](x T, errs ...error) (T, error) {
-	for _, err := range errs {
-		if err != nil {
-			var zero T
-			return zero, err
-		}
+// found returns what was read, or nothing where it could not be.
+func found[T any](x T, err error) (T, error) {
+	if err != nil {
+		var zero T
+		return zero, err
 	}
 	return x, nil
+}
+
+// one reads the row of a query, or it is [store.ErrNotFound].
+func (s *Store) one(ctx context.Context, text string, args []any, row func(scan func(...any) error) error) error {
+	none := store.ErrNotFound
+	err := s.each(ctx, text, args, func(scan func(...any) error) error {
+		none = nil
+		return row(scan)
+	})
+	if err != nil {
+		return err
+	}
+	return none
 }
 
 // none is [store.ErrNotFound], for a name that nothing can have.
