@@ -32,8 +32,8 @@ type fake struct {
 	block   chan struct{}      // what holds up statements that begin with blocking
 	blocks  string
 	waiting chan struct{}
-	took    int  // of calls
-	strange bool // whether rows are not what was asked for
+	took    int    // of calls
+	strange string // what statements contain whose results are not what was asked for
 }
 
 func newFake(want string) *fake {
@@ -131,7 +131,7 @@ func (c *fakeConn) ExecContext(ctx context.Context, text string, _ []driver.Name
 		}
 		delete(c.f.begun, c)
 	}
-	if c.f.strange {
+	if c.f.strange != "" && strings.Contains(text, c.f.strange) {
 		return driver.ResultNoRows, nil
 	}
 	return driver.RowsAffected(c.f.changed), nil
@@ -163,7 +163,7 @@ func (c *fakeConn) QueryContext(ctx context.Context, text string, args []driver.
 	}
 	rows := &fakeRows{f: c.f}
 	switch {
-	case c.f.strange:
+	case c.f.strange != "" && strings.Contains(text, c.f.strange):
 		rows.rows = [][]driver.Value{make([]driver.Value, 30)}
 	case strings.HasPrefix(text, "PRAGMA") || strings.HasPrefix(text, "SHOW"):
 		rows.rows = [][]driver.Value{{c.f.want}}

@@ -668,7 +668,7 @@ func TestStrange(t *testing.T) {
 			}
 			s, f := openFake(t, dialect, Options{Readers: 1})
 			f.reset()
-			f.set(func() { f.strange = true })
+			f.set(func() { f.strange = "jot_" })
 			if err := call(t.Context(), s); err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || f.logged("COMMIT") > 0 {
 				t.Errorf("%s, %s: %v", dialect, name, err)
 			}
@@ -819,6 +819,10 @@ func TestResults(t *testing.T) {
 		f.reset()
 		if v, err := s.PutDocument(t.Context(), store.Document{Kind: "k", ID: "i"}); v != 7 || err != nil {
 			t.Error(v, err)
+		}
+		f.set(func() { f.strange = "UPDATE jot_changes" })
+		if _, err := s.PutDocument(t.Context(), store.Document{Kind: "k", ID: "i"}); err == nil {
+			t.Error("a change without a number")
 		}
 		f.set(func() { f.grants = nil })
 		if _, err := s.Grant(t.Context(), now, "g"); !errors.Is(err, store.ErrNotFound) {
