@@ -19,14 +19,17 @@
 // # SQLite
 //
 // The database is in WAL mode, with synchronous=FULL: what is acknowledged survives the
-// loss of power. [Options.Fast] means synchronous=NORMAL, which may then lose the last
-// moments, but not what is stored; the end of the process loses nothing. Several processes may use one
-// database on one machine; a network file system cannot.
+// loss of power. [Options.Fast] means synchronous=NORMAL, with which that may take the
+// last moments, and leaves the rest in order; the end of the process takes nothing
+// either way. What is in the log is copied to its place beside the writes, so that no
+// writer waits for it; the log has 64 MB then. Several processes may use one database on
+// one machine; a network file system will not do.
 //
 // # PostgreSQL
 //
-// Version 12 or later. Any number of processes may use one database. The isolation level is READ COMMITTED, and has
-// to be: a URL that sets another default is not for this. The user needs the right to create tables. What is
+// Any number of processes may use one database, of version 15 in the tests. The isolation
+// level has to be READ COMMITTED, which it is unless someone has set another. The user
+// has the right to create tables in the first schema of the search_path. What is
 // acknowledged is as durable as synchronous_commit says.
 package sqlstore
 

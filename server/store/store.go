@@ -27,14 +27,14 @@
 // # What is promised
 //
 // A method that has returned without an error has stored its effect where the end of
-// the process, or with a database that of the machine, does not undo it. After an error
-// it is done or not, as a whole, save where it is one of the errors below, which have
-// changed nothing. One statement decides each race, whichever process asks.
+// the process, or with a database that of the machine, does not undo it. After one of the
+// errors below nothing has changed; after any other it is done or not, as a whole. One
+// statement decides each race, whichever process asks.
 //
 // The time is the caller's: methods take it as now, and what ends at a time has ended
-// at that time itself. Times are kept in milliseconds. Nothing that has ended is returned, whether Sweep has removed it
-// or not. Stores are safe for concurrent use, keep no slice that they are given, and
-// return none that another caller sees.
+// at that time itself. Times are kept in milliseconds. Nothing that has ended is
+// returned, whether Sweep has removed it or not. Stores are safe for concurrent use, keep
+// no slice that they are given, and return none that another caller sees.
 //
 // # Errors
 //
@@ -139,7 +139,7 @@ type DocumentStore interface {
 
 // A Grant is what a family of refresh tokens stands for.
 type Grant struct {
-	ID      string // random, unless it is never shown to be valid without a MAC; a name, see [ValidName]
+	ID      string // a name, see [ValidName]; it is no secret if tokens have a MAC
 	Client  string // a name: whose tokens they are
 	Subject string // whose access it is, a name or empty
 
