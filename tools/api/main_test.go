@@ -10,11 +10,9 @@ import (
 
 const before = `package p
 
-import "io"
-
 type T[C any] struct {
 	A int ` + "`json:\"a,omitempty\"`" + `
-	hidden io.Reader
+	hidden any
 }
 
 func (T[C]) Value()    {}
@@ -40,16 +38,16 @@ func TestCompare(t *testing.T) {
 		gone, added int
 	}{
 		"nothing":                {"", "", 0, 0},
-		"an unexported field":    {"hidden io.Reader", "hidden io.Writer", 0, 0},
+		"an unexported field":    {"hidden any", "hidden string", 0, 0},
 		"a parameter's name":     {"a, b string", "c, d string", 0, 0},
 		"an unexported method":   {"unheard", "unseen", 0, 0},
-		"a new field":            {"hidden io.Reader", "B int; hidden io.Reader", 0, 1},
+		"a new field":            {"hidden any", "B int; hidden any", 0, 1},
 		"a new method":           {"unheard", "Heard", 0, 1},
 		"a new function":         {"func F(", "func G() {}\nfunc F(", 0, 1},
 		"a field is gone":        {"A int ", "B int ", 1, 1},
 		"a member's name":        {`json:"a`, `json:"b`, 1, 1},
 		"a field's type":         {"A int ", "A int64 ", 1, 1},
-		"no longer comparable":   {"hidden io.Reader", "hidden []io.Reader", 1, 1},
+		"no longer comparable":   {"hidden any", "hidden []any", 1, 1},
 		"a method is gone":       {"func (T[C]) Value()    {}", "", 1, 0},
 		"a method of pointers":   {"func (T[C]) Value", "func (*T[C]) Value", 1, 1},
 		"a parameter":            {"a, b string", "a string", 1, 1},
