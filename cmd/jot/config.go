@@ -60,11 +60,21 @@ type config struct {
 		URL         scalar   `yaml:"url"`
 		Authorities scalar   `yaml:"authorities"`
 	} `yaml:"client_certificates"`
-	Attesters scalar `yaml:"attesters"`
-	Fetch     struct {
+	Attesters    scalar              `yaml:"attesters"`
+	Registration *configRegistration `yaml:"registration"`
+	Fetch        struct {
 		Hosts    []scalar `yaml:"allow_hosts"`
 		Networks []scalar `yaml:"allow_networks"`
 	} `yaml:"fetch"`
+}
+
+// configRegistration lets clients register themselves.
+type configRegistration struct {
+	Open             bool     `yaml:"open"`
+	GrantTypes       []scalar `yaml:"grant_types"`
+	Scopes           []scalar `yaml:"scopes"`
+	Statements       scalar   `yaml:"statements"`
+	StatementIssuers []scalar `yaml:"statement_issuers"`
 }
 
 // secretRef is where secrets are: a file, or a variable of the environment.
@@ -180,12 +190,8 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 			return o, t, inLine(max(r.Identifier.line, r.Name.line), "the identifier of a resource: %v", err)
 		}
 		to := server.Resource{Identifier: r.Identifier.text, Name: r.Name.text, Opaque: r.Opaque, Lifetime: r.Lifetime.Duration, Claims: r.Claims}
-		for _, s := range r.Scopes {
-			var one oauth.Scopes
-			if err := one.UnmarshalText([]byte(s.text)); err != nil || len(one) != 1 {
-				return o, t, inLine(s.line, "%s is not the name of one scope", quoted(s.text))
-			}
-			to.Scopes = append(to.Scopes, s.text)
+		if to.Scopes, err = scopeNames(r.Scopes); err != nil {
+			return o, t, err
 		}
 		o.Resources = append(o.Resources, to)
 	}
@@ -211,15 +217,12 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 		return o, t, err
 	}
 	if a := c.Attesters; a.line > 0 {
-		data, err := a.read()
-		if err != nil {
+		if o.Attesters, err = a.keys(); err != nil {
 			return o, t, err
 		}
-		set, _, err := jwk.ParseSet(data, jwk.Binding{})
-		if err != nil || len(set) == 0 {
-			return o, t, inLine(a.line, "%s is no JWK set with a public key", quoted(a.text))
-		}
-		o.Attesters = set
+	}
+	if o.Registration, err = c.Registration.options(); err != nil {
+		return o, t, err
 	}
 	for _, h := range c.Fetch.Hosts {
 		o.Fetch.AllowHosts = append(o.Fetch.AllowHosts, h.text)
@@ -256,6 +259,57 @@ func (c *config) certificates(o *server.Options) error {
 		return inLine(x.Authorities.line, "%s has no certificate in PEM", quoted(x.Authorities.text))
 	}
 	return nil
+}
+
+// options are those of registration, or nil where the file does not let clients register.
+func (c *configRegistration) options() (*server.Registration, error) {
+	if c == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	r := &server.Registration{OpenToEverybody: c.Open}
+	for _, g := range c.GrantTypes {
+		r.GrantTypes = append(r.GrantTypes, g.text)
+	}
+	var err error
+	if r.Scope, err = scopeNames(c.Scopes); err != nil {
+		return nil, err
+	}
+	if s := c.Statements; s.line > 0 {
+		if len(c.StatementIssuers) == 0 {
+			return nil, inLine(s.line, "software statements need statement_issuers, which may make them")
+		}
+		if r.Statements, err = s.keys(); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range c.StatementIssuers {
+		r.StatementIssuers = append(r.StatementIssuers, i.text)
+	}
+	return r, nil
+}
+
+func scopeNames(list []scalar) (out oauth.Scopes, err error) {
+	for _, s := range list {
+		var one oauth.Scopes
+		if err := one.UnmarshalText([]byte(s.text)); err != nil || len(one) != 1 {
+			return nil, inLine(s.line, "%s is not the name of one scope", quoted(s.text))
+		}
+		out = append(out, s.text)
+	}
+	return out, nil
+}
+
+// keys reads the JWK set that s names.
+func (s scalar) keys() (jwk.Set, error) {
+	data, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	set, _, err := jwk.ParseSet(data, jwk.Binding{})
+	if err != nil || len(set) == 0 {
+		return nil, inLine(s.line, "%s is no JWK set with a public key", quoted(s.text))
+	}
+	return set, nil
 }
 
 // secrets are those that the file names, or nil where they are in the folder.

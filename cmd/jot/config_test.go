@@ -27,7 +27,7 @@ func TestConfigExample(t *testing.T) {
 	}
 	var names func(reflect.Type) []string
 	names = func(r reflect.Type) (out []string) {
-		if r.Kind() == reflect.Slice {
+		if r.Kind() == reflect.Slice || r.Kind() == reflect.Pointer {
 			return names(r.Elem())
 		}
 		if r.Kind() != reflect.Struct {
@@ -65,7 +65,7 @@ func TestConfigExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	ca := authority(t)
-	for name, text := range map[string]string{"secrets": secret + "\n", "attesters.json": string(set), "client-ca.pem": ca} {
+	for name, text := range map[string]string{"secrets": secret + "\n", "attesters.json": string(set), "vendors.json": string(set), "client-ca.pem": ca} {
 		if err := os.MkdirAll("jot-data", 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -103,37 +103,40 @@ func authority(t *testing.T) string {
 // TestConfigRefuses has one mistake in each file, and the line that it is in.
 func TestConfigRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown":            {"addr: localhost:1\nisuer: https://as.example", `line 2: there is no option "isuer" here`},
-		"unknown inside":     {"lifetimes:\n  acces: 1m", `line 2: there is no option "acces" here`},
-		"twice":              {"addr: a\naddr: b", "line 2: "},
-		"no YAML":            {"addr: [", "line 1: "},
-		"a list":             {"addr: [a]", "line 1: a single value belongs here"},
-		"a text":             {"resources: everything", "line 1: another type of value belongs here than str"},
-		"no bool":            {"no_dpop_nonce: maybe", "line 1: another type"},
-		"two documents":      {"addr: a\n---\naddr: b", "second document"},
-		"a duration":         {"lifetimes:\n  access: 15", `line 2: "15" is no duration`},
-		"too short":          {"lifetimes:\n  access: 15ms", "line 2: a lifetime"},
-		"http":               {"issuer: http://as.example", "line 1: "},
-		"algorithm":          {"algorithm: HS256", "line 1: "},
-		"no algorithm":       {"algorithm: none", "line 1: "},
-		"resource":           {"resources:\n  - name: api\n    identifier: api", "line 3: the identifier"},
-		"scope":              {"resources:\n  - identifier: https://api.example\n    scopes: [a b]", "line 3: "},
-		"no file":            {"secrets:\n  - file: nowhere", `there is no file "nowhere"`},
-		"no variable":        {"secrets:\n  - env: JOT_NOWHERE", "line 2: the environment has no variable"},
-		"both":               {"secrets:\n  - env: A\n    file: b", "line 3: a secret is in a file, or"},
-		"no proxies":         {"client_certificates:\n  header: Client-Cert", "line 2: the header needs proxies"},
-		"no network":         {"client_certificates:\n  header: Client-Cert\n  proxies: [here]", "line 3: "},
-		"no authorities":     {"client_certificates:\n  authorities: nowhere", "line 2: cannot read"},
-		"other authorities":  {"client_certificates:\n  authorities: jot.yaml", "line 2: "},
-		"no attesters":       {"attesters: nowhere", "line 1: cannot read"},
-		"other attesters":    {"attesters: jot.yaml", "line 1: "},
-		"no network to ask":  {"fetch:\n  allow_networks: [here]", "line 2: "},
-		"synchronous":        {"synchronous: off", "line 1: synchronous is full or normal"},
-		"log":                {"log: xml", "text or json"},
-		"keys":               {"keys:\n  every: 1m", "keys.options"},
-		"claims":             {"resources:\n  - identifier: https://api.example\n    claims: {iss: me}", "iss"},
-		"no resources":       {"resources: []", "server.options"},
-		"twice the resource": {"resources:\n  - identifier: https://api.example\n  - identifier: https://api.example", "is there twice"},
+		"unknown":             {"addr: localhost:1\nisuer: https://as.example", `line 2: there is no option "isuer" here`},
+		"unknown inside":      {"lifetimes:\n  acces: 1m", `line 2: there is no option "acces" here`},
+		"twice":               {"addr: a\naddr: b", "line 2: "},
+		"no YAML":             {"addr: [", "line 1: "},
+		"a list":              {"addr: [a]", "line 1: a single value belongs here"},
+		"a text":              {"resources: everything", "line 1: another type of value belongs here than str"},
+		"no bool":             {"no_dpop_nonce: maybe", "line 1: another type"},
+		"two documents":       {"addr: a\n---\naddr: b", "second document"},
+		"a duration":          {"lifetimes:\n  access: 15", `line 2: "15" is no duration`},
+		"too short":           {"lifetimes:\n  access: 15ms", "line 2: a lifetime"},
+		"http":                {"issuer: http://as.example", "line 1: "},
+		"algorithm":           {"algorithm: HS256", "line 1: "},
+		"no algorithm":        {"algorithm: none", "line 1: "},
+		"resource":            {"resources:\n  - name: api\n    identifier: api", "line 3: the identifier"},
+		"a scope to register": {"registration:\n  scopes: [a b]", "line 2: "},
+		"statements of whom":  {"registration:\n  statements: s.json", "line 2: software statements"},
+		"no statements":       {"registration:\n  statement_issuers: [a]\n  statements: none.json", "line 3: cannot read"},
+		"scope":               {"resources:\n  - identifier: https://api.example\n    scopes: [a b]", "line 3: "},
+		"no file":             {"secrets:\n  - file: nowhere", `there is no file "nowhere"`},
+		"no variable":         {"secrets:\n  - env: JOT_NOWHERE", "line 2: the environment has no variable"},
+		"both":                {"secrets:\n  - env: A\n    file: b", "line 3: a secret is in a file, or"},
+		"no proxies":          {"client_certificates:\n  header: Client-Cert", "line 2: the header needs proxies"},
+		"no network":          {"client_certificates:\n  header: Client-Cert\n  proxies: [here]", "line 3: "},
+		"no authorities":      {"client_certificates:\n  authorities: nowhere", "line 2: cannot read"},
+		"other authorities":   {"client_certificates:\n  authorities: jot.yaml", "line 2: "},
+		"no attesters":        {"attesters: nowhere", "line 1: cannot read"},
+		"other attesters":     {"attesters: jot.yaml", "line 1: "},
+		"no network to ask":   {"fetch:\n  allow_networks: [here]", "line 2: "},
+		"synchronous":         {"synchronous: off", "line 1: synchronous is full or normal"},
+		"log":                 {"log: xml", "text or json"},
+		"keys":                {"keys:\n  every: 1m", "keys.options"},
+		"claims":              {"resources:\n  - identifier: https://api.example\n    claims: {iss: me}", "iss"},
+		"no resources":        {"resources: []", "server.options"},
+		"twice the resource":  {"resources:\n  - identifier: https://api.example\n  - identifier: https://api.example", "is there twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
