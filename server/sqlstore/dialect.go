@@ -40,7 +40,6 @@ func sqlite(o Options) *dialect {
 	}
 	both := []string{
 		"PRAGMA busy_timeout = " + strconv.FormatInt(o.Timeout.Milliseconds(), 10), // first, for the next ones wait
-		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = " + synchronous,
 		"PRAGMA temp_store = MEMORY",
 		// See checkpoint, which is there first if it can keep up.
@@ -48,7 +47,8 @@ func sqlite(o Options) *dialect {
 	}
 	return &dialect{
 		reader: append(both[:len(both):len(both)], "PRAGMA query_only = 1"),
-		writer: append(both[:len(both):len(both)], "PRAGMA journal_size_limit = 67108864"),
+		// The mode is the database's, once it is set.
+		writer: append(both[:len(both):len(both)], "PRAGMA journal_mode = WAL", "PRAGMA journal_size_limit = 67108864"),
 		types:  strings.NewReplacer("{text}", "TEXT", "{bytes}", "BLOB", "{small}", "WITHOUT ROWID", "{updated}", ""),
 		// A transaction that begins to write after it has read fails if another has written
 		// in between; one that begins so waits.
@@ -195,6 +195,22 @@ CREATE TABLE jot_revocations (
 ) {small};
 CREATE INDEX jot_revocations_expires ON jot_revocations (expires);
 `}
+
+// setUp migrates. SQLite waits for nobody, whatever busy_timeout says, while it changes the mode of a database that another
+// process opens too, or the last one closes; and each driver has an error of its own for that, in the same words.
+func (s *Store) setUp(ctx context.Context, patience time.Duration) error {
+	for until := time.Now().Add(patience); ; {
+		err := s.migrate(ctx)
+		if err == nil || !strings.Contains(err.Error(), "database is locked") || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
 
 // migrate makes the tables, or brings them up to date, a transaction for each version.
 func (s *Store) migrate(ctx context.Context) error {

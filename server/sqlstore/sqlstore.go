@@ -124,7 +124,7 @@ func open(ctx context.Context, make func(Options) *dialect, d driver.Driver, nam
 	s.read.SetMaxIdleConns(o.Readers)
 	s.write.SetMaxOpenConns(o.Writers)
 	s.write.SetMaxIdleConns(o.Writers)
-	if err := s.migrate(ctx); err != nil {
+	if err := s.setUp(ctx, o.Timeout); err != nil {
 		return nil, errors.Join(err, s.write.Close(), s.read.Close())
 	}
 	s.writes = newBatcher(s.write, dia, o)

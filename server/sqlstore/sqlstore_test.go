@@ -855,3 +855,34 @@ func TestConnectionLost(t *testing.T) {
 		}
 	}
 }
+
+// SQLite says so while another process opens or leaves a database, and does not wait.
+func TestLockedAtStart(t *testing.T) {
+	locked := errors.New("database is locked (5) (SQLITE_BUSY)")
+	for name, c := range map[string]struct {
+		errs     []error
+		patience time.Duration
+		want     error
+	}{
+		"for a moment": {[]error{locked, locked, locked}, time.Minute, nil},
+		"too long":     {slices.Repeat([]error{locked}, 100), time.Millisecond, locked},
+		"not at all":   {[]error{errBoom}, time.Minute, errBoom},
+	} {
+		f := newFake("wal")
+		f.failing, f.errs = "PRAGMA journal_mode = WAL", c.errs
+		s, err := SQLite(t.Context(), f, "", Options{Timeout: c.patience})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil {
+			s.Close()
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	f := newFake("wal")
+	f.failing, f.errs = "PRAGMA journal_mode = WAL", slices.Repeat([]error{locked}, 3)
+	time.AfterFunc(time.Millisecond, cancel)
+	if _, err := SQLite(gone, f, "", Options{}); err == nil {
+		t.Error("it waits for longer than its caller")
+	}
+}

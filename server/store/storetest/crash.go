@@ -22,6 +22,7 @@ import (
 const (
 	envPlace = "JOT_STORETEST_PLACE"
 	envChild = "JOT_STORETEST_CHILD"
+	envLife  = "JOT_STORETEST_LIFE"
 	// EnvKills is the number of times that [Crash] kills, if it is set.
 	EnvKills = "JOT_STORETEST_KILLS"
 )
@@ -44,8 +45,10 @@ func Crash(t *testing.T, place func(t *testing.T) string, open func(place string
 	}
 	c := &crash{T: t, place: place(t), lines: map[string]bool{}, latest: map[string]int64{}, gone: map[string]bool{}}
 	var slowest time.Duration
-	for range kills {
-		c.life()
+	for life := range kills + 1 {
+		if life > 0 {
+			c.life(life - 1)
+		}
 		began := time.Now()
 		s, err := open(c.place)
 		if err != nil {
@@ -53,6 +56,7 @@ func Crash(t *testing.T, place func(t *testing.T) string, open func(place string
 		}
 		slowest = max(slowest, time.Since(began))
 		c.check(s)
+		c.share(s, life)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -78,8 +82,22 @@ type crash struct {
 	acknowledged int
 }
 
+// sharedGrants is how many grants all processes of a life rotate.
+const sharedGrants = 500
+
+// share adds them. A process does not add one that is gone: it would begin anew, with numbers that were used.
+func (c *crash) share(s store.Store, life int) {
+	for i := range sharedGrants {
+		if err := s.AddGrant(c.Context(), grant(sharedGrant(strconv.Itoa(life), i))); err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+func sharedGrant(life string, i int) string { return fmt.Sprint("shared", life, "-", i) }
+
 // life starts two processes, and kills them at a time of their own.
-func (c *crash) life() {
+func (c *crash) life(life int) {
 	c.Helper()
 	type output struct {
 		lines []string
@@ -89,7 +107,7 @@ func (c *crash) life() {
 	var wg sync.WaitGroup
 	for i := range outputs {
 		cmd := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(c.Name(), "/", "$/^")+"$", "-test.count=1")
-		cmd.Env = append(os.Environ(), envPlace+"="+c.place, envChild+"="+strconv.Itoa(i))
+		cmd.Env = append(os.Environ(), envPlace+"="+c.place, envChild+"="+strconv.Itoa(i), envLife+"="+strconv.Itoa(life))
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		stdin, err := cmd.StdinPipe() // which ends if the test does, and the process with it
@@ -262,7 +280,7 @@ func work(place string, open func(string) (store.Store, error)) {
 					rotateOnce(ctx, s, own, say)
 				case 2:
 					// Of these all processes know, and the second loses.
-					rotateOnce(ctx, s, fmt.Sprint("shared", rand.IntN(500)), say)
+					rotateOnce(ctx, s, sharedGrant(os.Getenv(envLife), rand.IntN(sharedGrants)), say)
 				case 3:
 					d, err := s.Document(ctx, "crash", own)
 					if !errors.Is(err, store.ErrNotFound) {
@@ -309,12 +327,13 @@ func work(place string, open func(string) (store.Store, error)) {
 func rotateOnce(ctx context.Context, s store.Store, id string, say func(...any)) {
 	g, err := s.Grant(ctx, now, id)
 	if errors.Is(err, store.ErrNotFound) {
-		err = s.AddGrant(ctx, grant(id))
-		switch {
-		case err == nil && strings.HasPrefix(id, "own"):
-			say("granted", id)
-		case err != nil && !errors.Is(err, store.ErrConflict):
+		if !strings.HasPrefix(id, "own") {
+			return // a second rotation with an old number has ended it
+		}
+		if err = s.AddGrant(ctx, grant(id)); err != nil {
 			say("error", err)
+		} else {
+			say("granted", id)
 		}
 		return
 	}
