@@ -46,13 +46,14 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	o := &f.options
-	o.Issuer, o.Clock = cmp.Or(c.Issuer, o.Issuer), a.clock
 	if c.Check {
+		f.options.Issuer, f.options.Clock = cmp.Or(c.Issuer, f.options.Issuer), a.clock
 		return c.check(a, f)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	hup, unhup := hangups()
+	defer unhup()
 	// Before anything is made, so that a port that is taken leaves nothing behind.
 	addr := cmp.Or(c.Addr, f.file.Addr.text, "localhost:8080")
 	listener, err := net.Listen("tcp", addr)
@@ -60,21 +61,17 @@ func (c *serveCmd) Run(a *app) error {
 		return fail(exitFile, "give another --addr HOST:PORT", "cannot listen at %s: %s", quoted(addr), reason(err))
 	}
 	defer listener.Close()
-	if o.Issuer == "" {
-		_, port, _ := net.SplitHostPort(listener.Addr().String())
-		o.Issuer = "http://localhost:" + port
-	}
-	o.Observe = func(ctx context.Context, e *server.Event) { observe(ctx, log, e) }
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	p := &process{c: c, a: a, log: log, began: f, issuer: "http://localhost:" + port}
 	if strings.HasPrefix(c.Store, "postgres") && withoutPassword(c.Store) != c.Store {
 		a.warn("a password in an argument is seen by other users and kept by the shell; prefer PGPASSWORD or PGPASSFILE")
 	}
-	s, err := f.open(ctx, func(err error) { log.Error("keys", "error", err) })
-	if err != nil {
+	if err := p.start(ctx); err != nil {
 		return err
 	}
-	defer s.store.Close()
-	if c.Config == "" && isThisMachine(o.Issuer) {
-		d, err := f.demo(ctx, s, o.Issuer)
+	defer p.close()
+	if s := p.live.Load().service; c.Config == "" && isThisMachine(s.Metadata().Issuer) {
+		d, err := f.demo(ctx, s, s.Metadata().Issuer)
 		if err != nil {
 			return err
 		}
@@ -87,23 +84,14 @@ func (c *serveCmd) Run(a *app) error {
 			}
 		}
 	}
-	return serve(ctx, stop, listener, s, log)
+	return p.serve(ctx, stop, hup, listener)
 }
 
 // serve answers until ctx is done, and then what has been asked by then.
-func serve(ctx context.Context, stop func(), listener net.Listener, s *service, log *slog.Logger) error {
-	work, done := context.WithCancel(context.Background())
-	worked := make(chan struct{})
-	go func() {
-		defer close(worked)
-		s.run(work)
-	}()
-	defer func() {
-		done()
-		<-worked
-	}()
+func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, listener net.Listener) error {
+	log := p.log
 	h := &http.Server{
-		Handler:           withStartPage(s),
+		Handler:           p,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second, // keys of others may have to be fetched meanwhile
@@ -111,16 +99,27 @@ func serve(ctx context.Context, stop func(), listener net.Listener, s *service, 
 		MaxHeaderBytes:    64 << 10, // certificates and proofs are in headers
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	log.Info("listening", "issuer", s.Metadata().Issuer, "addr", listener.Addr().String(), "version", version())
+	log.Info("listening", "issuer", p.live.Load().Metadata().Issuer, "addr", listener.Addr().String(), "version", version())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return fail(exitFile, "", "cannot serve: %s", reason(err))
-	case <-ctx.Done():
+	for running := true; running; {
+		select {
+		case err := <-ended:
+			return fail(exitFile, "", "cannot serve: %s", reason(err))
+		case <-hup:
+			p.reload(ctx)
+		case <-ctx.Done():
+			running = false
+		}
 	}
 	stop() // from here on a signal ends the process
-	log.Info("stopping")
+	p.stopping.Store(true)
+	if d := p.live.Load().settings.file.Drain.Duration; d > 0 {
+		log.Info("stopping", "drain", d)
+		time.Sleep(d) // while those who ask whether it is ready send others elsewhere
+	} else {
+		log.Info("stopping")
+	}
 	last, cancel := context.WithTimeout(context.Background(), closing)
 	defer cancel()
 	if err := h.Shutdown(last); err != nil {

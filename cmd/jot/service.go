@@ -70,8 +70,9 @@ func (f serviceFlags) settle() (*settings, error) {
 // service is an authorization server with what it stands on.
 type service struct {
 	*server.Server
-	store serverstore.Store
-	keys  *keyset.Rotation
+	store   serverstore.Store
+	keys    *keyset.Rotation
+	secrets [][]byte
 }
 
 // demoResource is the API that tokens are for where no configuration names one.
@@ -83,16 +84,23 @@ func defaults() server.Options {
 }
 
 // open opens the store and makes the server. Failed is told why the keys could not be looked after.
-func (f *settings) open(ctx context.Context, failed func(error)) (_ *service, err error) {
-	o, t := f.options, f.times
-	if o.Store, err = f.openStore(ctx); err != nil {
+func (f *settings) open(ctx context.Context, failed func(error)) (*service, error) {
+	store, err := f.openStore(ctx)
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = o.Store.Close()
-		}
-	}()
+	s, err := f.service(ctx, store, failed)
+	if err != nil {
+		_ = store.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// service makes the server on a store that is open.
+func (f *settings) service(ctx context.Context, store serverstore.Store, failed func(error)) (_ *service, err error) {
+	o, t := f.options, f.times
+	o.Store = store
 	if o.Secrets == nil {
 		if o.Secrets, err = f.secrets(ctx, o.Store); err != nil {
 			return nil, err
@@ -115,7 +123,7 @@ func (f *settings) open(ctx context.Context, failed func(error)) (_ *service, er
 	if err != nil {
 		return nil, serverFailure(err)
 	}
-	return &service{s, o.Store, keys}, nil
+	return &service{s, o.Store, keys, o.Secrets}, nil
 }
 
 // serverFailure is that of options.
