@@ -35,12 +35,22 @@ func (c serviceFlags) administer(a *app, f func(context.Context, *service) error
 		return fail(exitUsage, "give the store of the server with --store, --data or --config", "nothing is kept in memory")
 	}
 	set.options.Issuer, set.options.Clock = cmp.Or(set.options.Issuer, "http://localhost:8080"), a.clock
+	place := set.file.Audit.text
+	if place == "stdout" {
+		place = "stderr" // on stdout is what the command answers
+	}
+	t, err := openTrail(place, a, func(err error) { a.warn("the audit trail lacks a line: %s", reason(err)) })
+	if err != nil {
+		return err
+	}
+	defer t.close()
 	ctx := context.Background()
 	s, err := set.open(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer s.store.Close()
+	s.trail = t
 	return f(ctx, s)
 }
 
@@ -110,7 +120,7 @@ func (c *clientAddCmd) Run(a *app) error {
 	}
 	return c.administer(a, func(ctx context.Context, s *service) error {
 		saved, err := s.SaveClient(ctx, to)
-		if err != nil {
+		if s.trail.record(cliUser(), auditClientAdd, c.ID, err) != nil {
 			return adminFailure(c.ID, err)
 		}
 		a.line(struct {
@@ -193,7 +203,7 @@ type clientRmCmd struct {
 
 func (c *clientRmCmd) Run(a *app) error {
 	return c.administer(a, func(ctx context.Context, s *service) error {
-		if err := s.DeleteClient(ctx, c.ID); err != nil {
+		if err := s.trail.record(cliUser(), auditClientRemove, c.ID, s.DeleteClient(ctx, c.ID)); err != nil {
 			return adminFailure(c.ID, err)
 		}
 		return nil
@@ -234,7 +244,8 @@ func (c *issuerAddCmd) Run(a *app) error {
 		return err
 	}
 	return c.administer(a, func(ctx context.Context, s *service) error {
-		if _, err := s.SaveIssuer(ctx, to); err != nil {
+		_, err := s.SaveIssuer(ctx, to)
+		if s.trail.record(cliUser(), auditIssuerAdd, c.Issuer, err) != nil {
 			return adminFailure(c.Issuer, err)
 		}
 		return nil
@@ -267,7 +278,7 @@ type issuerRmCmd struct {
 
 func (c *issuerRmCmd) Run(a *app) error {
 	return c.administer(a, func(ctx context.Context, s *service) error {
-		if err := s.DeleteIssuer(ctx, c.Issuer); err != nil {
+		if err := s.trail.record(cliUser(), auditIssuerRemove, c.Issuer, s.DeleteIssuer(ctx, c.Issuer)); err != nil {
 			return adminFailure(c.Issuer, err)
 		}
 		return nil

@@ -28,6 +28,7 @@ type config struct {
 	Issuer      scalar      `yaml:"issuer"`
 	Addr        scalar      `yaml:"addr"`
 	Log         scalar      `yaml:"log"`
+	Audit       scalar      `yaml:"audit"`
 	Drain       duration    `yaml:"drain"`
 	Data        scalar      `yaml:"data"`
 	Store       scalar      `yaml:"store"`

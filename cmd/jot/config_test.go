@@ -133,6 +133,9 @@ func TestConfigRefuses(t *testing.T) {
 		"no network to ask":   {"fetch:\n  allow_networks: [here]", "line 2: "},
 		"synchronous":         {"synchronous: off", "line 1: synchronous is full or normal"},
 		"log":                 {"log: xml", "text or json"},
+		"no audit folder":     {"addr: a\naudit: nowhere/audit.log", "line 2: there is no folder"},
+		"audit a folder":      {"audit: .", "line 1: "},
+		"audit for all":       {"audit: open.log", "line 1: others have access"},
 		"keys":                {"keys:\n  every: 1m", "keys.options"},
 		"claims":              {"resources:\n  - identifier: https://api.example\n    claims: {iss: me}", "iss"},
 		"no resources":        {"resources: []", "server.options"},
@@ -140,8 +143,10 @@ func TestConfigRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			if err := os.WriteFile("jot.yaml", []byte(c.text), 0o600); err != nil {
-				t.Fatal(err)
+			for name, mode := range map[string]os.FileMode{"jot.yaml": 0o600, "open.log": 0o644} {
+				if err := os.WriteFile(name, []byte(c.text), mode); err != nil {
+					t.Fatal(err)
+				}
 			}
 			code, stdout, stderr := jot(t, "", "serve", "--check", "--config", "jot.yaml")
 			if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "main.") {

@@ -21,6 +21,7 @@ type process struct {
 	c       *serveCmd
 	a       *app
 	log     *slog.Logger
+	trail   *trail
 	began   *settings // with which it was started; some of them stay as they are
 	issuer  string    // where no option says so
 	store   serverstore.Store
@@ -68,7 +69,10 @@ func (p *process) start(ctx context.Context) (err error) {
 func (p *process) generation(ctx context.Context, f *settings) (*generation, error) {
 	o := &f.options
 	o.Issuer, o.Clock = cmp.Or(p.c.Issuer, o.Issuer, p.issuer), p.a.clock
-	o.Observe = func(ctx context.Context, e *server.Event) { observe(ctx, p.log, e) }
+	o.Observe = func(ctx context.Context, e *server.Event) {
+		observe(ctx, p.log, e)
+		p.trail.observe(ctx, e)
+	}
 	if f.isMemory() && o.Secrets == nil {
 		o.Secrets = p.secrets // and where there are none yet, they are made
 	}
@@ -76,6 +80,7 @@ func (p *process) generation(ctx context.Context, f *settings) (*generation, err
 	if err != nil {
 		return nil, err
 	}
+	s.trail = p.trail
 	return &generation{service: s, settings: f, handler: p.unlessStopping(s, withStartPage(s))}, nil
 }
 
@@ -104,7 +109,7 @@ func (p *process) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // reload reads the configuration again. Where it is not good, all stays as it is. What is bound to the process stays anyway, and the
 // log says so.
 func (p *process) reload(ctx context.Context) {
-	if err := p.next(ctx); err != nil {
+	if err := p.trail.record("server", auditReload, p.c.Config, p.next(ctx)); err != nil {
 		p.log.Error("not reloaded: the configuration of before goes on", "error", err)
 	} else {
 		p.log.Info("reloaded", "issuer", p.live.Load().Metadata().Issuer)
@@ -138,6 +143,7 @@ func (f *settings) stays(began *settings) (names []string) {
 	for _, o := range []struct{ name, is, was string }{
 		{"addr", f.file.Addr.text, began.file.Addr.text},
 		{"log", f.file.Log.text, began.file.Log.text},
+		{"audit", f.file.Audit.text, began.file.Audit.text},
 		{"data", f.data, began.data},
 		{"store", f.store, began.store},
 		{"synchronous", f.file.Synchronous.text, began.file.Synchronous.text},

@@ -62,10 +62,16 @@ func (c *serveCmd) Run(a *app) error {
 	}
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	p := &process{c: c, a: a, log: log, began: f, issuer: "http://localhost:" + port}
+	t, err := openTrail(f.file.Audit.text, a, func(err error) { log.Error("audit", "error", err) })
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	p := &process{trail: t, c: c, a: a, log: log, began: f, issuer: "http://localhost:" + port}
 	if strings.HasPrefix(c.Store, "postgres") && withoutPassword(c.Store) != c.Store {
 		a.warn("a password in an argument is seen by other users and kept by the shell; prefer PGPASSWORD or PGPASSFILE")
 	}
+	p.onReload("audit", t.reopen)
 	if err := p.start(ctx); err != nil {
 		return err
 	}
@@ -100,6 +106,7 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	log.Info("listening", "issuer", p.live.Load().Metadata().Issuer, "addr", listener.Addr().String(), "version", version())
+	_ = p.trail.record("server", auditStart, p.live.Load().Metadata().Issuer, nil)
 	ended := make(chan error, 1)
 	go func() { ended <- h.Serve(listener) }()
 	for running := true; running; {
@@ -127,6 +134,7 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 		log.Warn("stopped while requests were answered", "error", err)
 	}
 	<-ended
+	_ = p.trail.record("server", auditStop, p.live.Load().Metadata().Issuer, nil)
 	log.Info("stopped")
 	return nil
 }
@@ -144,6 +152,9 @@ func (c *serveCmd) logger(a *app, f *settings) (*slog.Logger, error) {
 
 // check makes the server without what it stands on.
 func (c *serveCmd) check(a *app, f *settings) error {
+	if err := checkTrail(f.file.Audit); err != nil {
+		return configFailure(c.Config, err)
+	}
 	o := f.options
 	key, err := jwk.Generate(cmp.Or(o.Algorithm, jwa.ES256))
 	if err != nil {

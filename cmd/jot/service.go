@@ -73,6 +73,7 @@ type service struct {
 	store   serverstore.Store
 	keys    *keyset.Rotation
 	secrets [][]byte
+	trail   *trail // nil without an audit trail
 }
 
 // demoResource is the API that tokens are for where no configuration names one.
@@ -123,7 +124,7 @@ func (f *settings) service(ctx context.Context, store serverstore.Store, failed 
 	if err != nil {
 		return nil, serverFailure(err)
 	}
-	return &service{s, o.Store, keys, o.Secrets}, nil
+	return &service{Server: s, store: o.Store, keys: keys, secrets: o.Secrets}, nil
 }
 
 // serverFailure is that of options.
