@@ -29,7 +29,7 @@ MUTATE       ?=
 export GOWORK := off
 TOOL = $(GO) -C tools tool
 
-.PHONY: help test tools gofumpt vet promises api platforms race 386 fips suites timing fuzz mutate bench fmt
+.PHONY: help test tools gofumpt vet promises api platforms race 386 fips suites timing serverload fuzz mutate bench fmt
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
@@ -113,6 +113,9 @@ suites: ## the suites of others and the peers, without the race detector, and wh
 
 timing: ## how far the time of a refusal tells what was wrong: some minutes
 	@$(GO) -C interop run ./timing
+
+serverload: ## how many tokens a second jot serve gives, beside a bare handler and oidc-provider: some minutes
+	@$(GO) -C interop run ./bench/serverload
 
 fuzz: ## each fuzz target for FUZZTIME, one after the other; the last FUZZKEEP finds become seeds
 	@for m in $(MODULES); do \
