@@ -1,12 +1,9 @@
 package jot_test
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -67,40 +64,6 @@ func TestSnippets(t *testing.T) {
 				t.Errorf("%s: this is in no example:\n%s", name, s)
 			}
 		}
-	}
-}
-
-// TestReadmeCommands runs what README.md says to run, as it is printed.
-func TestReadmeCommands(t *testing.T) {
-	nested(t)
-	if testing.Short() || strings.Contains(os.Getenv("GODEBUG"), "fips140") || runtime.GOARCH == "386" {
-		t.Skip("once is enough")
-	}
-	commands := strings.Split(strings.Join(blocks(read(t, "README.md"), "sh"), ""), "\n")
-	ran := 0
-	for _, c := range commands {
-		args, ok := strings.CutPrefix(c, "go run ./cmd/jot ")
-		if !ok {
-			continue
-		}
-		ran++
-		cmd := exec.Command("go", append([]string{"run", "./cmd/jot"}, strings.Fields(args)...)...)
-		for _, kv := range os.Environ() {
-			if !strings.HasPrefix(kv, "GOWORK=") {
-				cmd.Env = append(cmd.Env, kv)
-			}
-		}
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		if err := cmd.Run(); err != nil {
-			t.Errorf("%s: %v\n%s%s", c, err, stdout.String(), stderr.String())
-		}
-		if !strings.Contains(stdout.String(), "Jane Doe") {
-			t.Errorf("%s: the claims are not printed:\n%s", c, stdout.String())
-		}
-	}
-	if ran < 2 {
-		t.Errorf("README.md has %d commands to run", ran)
 	}
 }
 

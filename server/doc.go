@@ -3,7 +3,7 @@
 // already:
 //
 //	s, err := server.New(ctx, server.Options{
-//		Issuer: "https://as.example", Store: store, Keys: rotation, Secrets: [][]byte{secret},
+//		Issuer: "https://as.example", Store: store, Secrets: [][]byte{secret},
 //		Resources: []server.Resource{{Identifier: "https://api.example", Scopes: oauth.Scopes{"orders:read"}}},
 //	})
 //	c, err := s.SaveClient(ctx, server.Client{ID: "shop", Metadata: oauth.ClientMetadata{GrantTypes: []string{"client_credentials"}, Scope: "orders:read"}})

@@ -15,13 +15,11 @@ import (
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
-	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/server"
 	"github.com/jotsuite/jot/server/memstore"
-	"github.com/jotsuite/jot/server/store"
 )
 
 // A program with an authorization server of its own, and a client that gets a token there.
@@ -32,13 +30,8 @@ func Example() {
 	secret := make([]byte, 32) // from a file that only this program reads
 	_, _ = cryptorand.Read(secret)
 
-	kept := memstore.New()
-	keys, err := keyset.NewRotation(store.NewKeys(kept, "signing"), keyset.Timetable{Lifetime: time.Hour}, jwa.ES256)
-	if err != nil {
-		panic(err)
-	}
 	s, err := server.New(ctx, server.Options{
-		Issuer: issuer, Store: kept, Keys: keys, Secrets: [][]byte{secret},
+		Issuer: issuer, Store: memstore.New(), Secrets: [][]byte{secret},
 		Resources: []server.Resource{{Identifier: "https://api.example", Scopes: oauth.Scopes{"orders:read"}}},
 	})
 	if err != nil {
@@ -158,10 +151,10 @@ func ExampleEvent() {
 
 // Options that are incomplete are refused.
 func ExampleNew() {
-	var keys server.Keys // a *keyset.Rotation, or FixedKeys
+	var keys server.Keys // nil, a *keyset.Rotation, or FixedKeys
 	_, err := server.New(context.Background(), server.Options{Issuer: "https://as.example", Store: memstore.New(), Keys: keys})
 	fmt.Println(errors.Is(err, server.ErrOptions), err)
-	// Output: true the options of the server are incomplete or contradict each other: there are no Keys
+	// Output: true the options of the server are incomplete or contradict each other: there are no Secrets
 }
 
 // Run removes what has ended, until the program does.

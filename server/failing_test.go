@@ -236,7 +236,7 @@ func TestOptions(t *testing.T) {
 		"one with a query":      func(o *server.Options) { o.Issuer = "https://as.example?x" },
 		"aliases over http":     func(o *server.Options) { o.MTLSURL = "http://mtls.example" },
 		"no store":              func(o *server.Options) { o.Store = nil },
-		"no keys":               func(o *server.Options) { o.Keys = nil },
+		"no keys":               func(o *server.Options) { o.Keys = server.FixedKeys() },
 		"keys of others":        func(o *server.Options) { o.Algorithm = jwa.RS256 },
 		"a secret algorithm":    func(o *server.Options) { o.Algorithm = jwa.HS256 },
 		"one of encryption":     func(o *server.Options) { o.Algorithm = jwa.ECDH_ES },

@@ -40,14 +40,15 @@ type Keys interface {
 	Handler() http.Handler // serves the JWK set
 }
 
-// Options are those of [New]. Issuer, Store, Keys, Secrets and Resources are needed.
+// Options are those of [New]. Issuer, Store, Secrets and Resources are needed.
 type Options struct {
 	// Issuer is the server's issuer identifier: the https URL, or http on this machine, that its endpoints are behind (RFC
 	// 8414, Section 2).
 	Issuer string
 	// Store is where everything is kept; the processes of one issuer share it.
 	Store store.Store
-	Keys  Keys
+	// Keys sign what is issued. Nil are keys that the processes keep in Store and rotate by the zero keyset.Timetable.
+	Keys Keys
 	// Algorithm is that of access tokens. Zero is ES256. Keys must have it.
 	Algorithm jwa.Algorithm
 	// Secrets protect what is kept and given out: the hashes of client secrets, refresh tokens, opaque tokens, DPoP nonces. Each has
@@ -172,8 +173,6 @@ func (o *Options) normalize() error {
 	switch {
 	case o.Store == nil:
 		return errOptions.With("there is no Store")
-	case o.Keys == nil:
-		return errOptions.With("there are no Keys")
 	case o.Algorithm.Symmetric() || o.Algorithm.Use() != "sig":
 		return errOptions.With("Algorithm is not one of signatures with a private key")
 	case len(o.Secrets) == 0:
@@ -182,6 +181,13 @@ func (o *Options) normalize() error {
 		return errOptions.With("a secret has under 32 bytes")
 	case len(o.Resources) == 0:
 		return errOptions.With("there are no Resources: no token could be for anything")
+	}
+	if o.Keys == nil {
+		keys, err := keyset.NewRotation(store.NewKeys(o.Store, "signing"), keyset.Timetable{Lifetime: l.Access, Clock: o.Clock}, o.Algorithm)
+		if err != nil {
+			return errOptions.Wrap(err)
+		}
+		o.Keys = keys
 	}
 	o.Resources = slices.Clone(o.Resources)
 	for i := range o.Resources {

@@ -62,7 +62,7 @@ type resource struct {
 	claims map[string]json.RawMessage
 }
 
-// New makes a Server. It asks Keys for a key, and fails where there is none. The error of options is ErrOptions.
+// New makes a Server. It asks Keys for a key, and fails where there is none, or where the store does not answer. The error of options is ErrOptions.
 func New(ctx context.Context, o Options) (*Server, error) {
 	if err := o.normalize(); err != nil {
 		return nil, err

@@ -128,28 +128,30 @@ func (d *demo) text() string {
 	).Replace(demoText)
 }
 
-const demoText = `# {URL} issues access tokens now. To try it there are a client, {CLIENT}, whose secret is in
-# the commands below and shown this once, and an issuer that it trusts, {TRUSTED}, whose
-# key is in {KEYFILE}. In another terminal, in this folder:
+const demoText = `# {URL} issues access tokens now. To try it there are a client, {CLIENT}, whose secret is
+# shown this once, and an issuer that it trusts, {TRUSTED}, whose key is in
+# {KEYFILE}. In another terminal, in this folder:
+
+SECRET={SECRET}
 
 # An access token for the client itself.
-curl -sS -w '\n' -u {CLIENT}:{SECRET} -d grant_type=client_credentials -d scope=read {URL}/token
+curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d grant_type=client_credentials -d scope=read {URL}/token
 
 # One for alice: the issuer signs a JWT that grants it, the client presents it.
 TOKEN=$({JOT} sign --key {KEYFILE} --iss {TRUSTED} --sub alice --aud {URL} --jti "$(date +%s)" --exp 5m | tr -d '\n' |
-  curl -sS -u {CLIENT}:{SECRET} -d grant_type={GRANT} --data-urlencode assertion@- {URL}/token |
+  curl -sS -u "{CLIENT}:$SECRET" -d grant_type={GRANT} --data-urlencode assertion@- {URL}/token |
   sed 's/.*"access_token":"\([^"]*\)".*/\1/'); echo "$TOKEN"
 
 # Verify it as an API does, with the keys that the server publishes.
 echo "$TOKEN" | {JOT} verify - --issuer {URL} --aud {API} --profile access-token
 
 # Exchange it for one that can do less.
-curl -sS -w '\n' -u {CLIENT}:{SECRET} -d grant_type={EXCHANGE} -d subject_token_type={TYPE} -d "subject_token=$TOKEN" -d scope=read {URL}/token
+curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d grant_type={EXCHANGE} -d subject_token_type={TYPE} -d "subject_token=$TOKEN" -d scope=read {URL}/token
 
 # Ask about it, revoke it, and ask again.
-curl -sS -w '\n' -u {CLIENT}:{SECRET} -d "token=$TOKEN" {URL}/introspect
-curl -sS -u {CLIENT}:{SECRET} -d "token=$TOKEN" {URL}/revoke
-curl -sS -w '\n' -u {CLIENT}:{SECRET} -d "token=$TOKEN" {URL}/introspect
+curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d "token=$TOKEN" {URL}/introspect
+curl -sS -u "{CLIENT}:$SECRET" -d "token=$TOKEN" {URL}/revoke
+curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d "token=$TOKEN" {URL}/introspect
 `
 
 // command is how this program was started, as far as it can be told.

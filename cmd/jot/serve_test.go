@@ -170,7 +170,7 @@ func TestServeFirstRun(t *testing.T) {
 	if !want.MatchString(out.String()) || !strings.Contains(talk.String(), "ok") || strings.Contains(talk.String(), "error") {
 		t.Errorf("the commands wrote\n%s\n%s\n%s", out.String(), talk.String(), s.logged())
 	}
-	secret := regexp.MustCompile(`-u demo:(\S+)`).FindStringSubmatch(printed)[1]
+	secret := regexp.MustCompile(`SECRET=(\S+)`).FindStringSubmatch(printed)[1]
 	for _, line := range []string{`msg=request endpoint=token status=200 `, `endpoint=introspection`, `endpoint=revocation`, `sub=alice`, `issuer=https://issuer.example`} {
 		if !strings.Contains(s.logged(), line) {
 			t.Errorf("the log has no %s:\n%s", line, s.logged())
