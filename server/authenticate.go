@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/attestation"
 	"github.com/jotsuite/jot/profile/clientauth"
@@ -26,15 +27,16 @@ const maxSecret = 1024
 
 // unknown is the one answer to a client that does not exist and to one that does not authenticate as it should: whoever guesses is not
 // told which of the two it was. The cause is for the operator.
-func unknown(cause string) error {
-	return invalid(oauth.InvalidClient, "the client is unknown, or has not authenticated by the method and with the credentials that it has registered", errors.New("server: "+cause))
+func unknown(cause string) error { return stranger(errors.New("server: " + cause)) }
+
+func stranger(cause error) error {
+	return invalid(oauth.InvalidClient, "the client is unknown, or has not authenticated by the method and with the credentials that it has registered", cause)
 }
 
 // presented returns the method of authentication that the request uses, or "" where it only names a client or none.
 func (q *request) presented() (string, error) {
 	var methods []string
-	q.asked = len(q.r.Header["Authorization"]) > 0
-	if q.asked {
+	if len(q.r.Header["Authorization"]) > 0 {
 		methods = append(methods, methodBasic)
 	}
 	if q.form.Has("client_secret") {
@@ -164,6 +166,9 @@ func (q *request) assertion(id string) (*client, error) {
 		return nil, invalid(oauth.InvalidClient, "the client_assertion_type is not "+clientauth.AssertionType, nil)
 	}
 	t, err := q.assertions.Verify(q.ctx, q.form.Get("client_assertion"), clientauth.Expect{ClientID: id, NoClientID: id == ""})
+	if r, ok := errors.AsType[*jwt.RejectError](err); ok && (errors.Is(r, jwt.ErrNoKey) || errors.Is(r, jwt.ErrSignature)) {
+		return nil, stranger(err) // whose key it is not; what else is wrong is told to who has the key
+	}
 	if err != nil {
 		return nil, refused(oauth.InvalidClient, "the client_assertion", err) // RFC 7521, Section 4.2.1
 	}

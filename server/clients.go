@@ -36,6 +36,8 @@ const (
 	kindClient = "client"
 	// minSecret is the shortest secret that is taken from outside: 32 characters of base64url are 192 bits.
 	minSecret = 32
+	// maxLifetime is the most seconds that a document may have: no time.Duration overflows.
+	maxLifetime = 100 * 366 * 24 * 60 * 60
 )
 
 // Client is a client as it is administered. What it may do is in its Metadata: grant_types, scope, how it authenticates.
@@ -305,8 +307,8 @@ func (s *Server) ready(c Client) (*client, error) {
 			return nil, errDocument.With("a resource server authenticates") // RFC 7662, Section 2.1
 		}
 	}
-	if c.Lifetime < 0 {
-		return nil, errDocument.With("a lifetime is negative")
+	if c.Lifetime < 0 || c.Lifetime > maxLifetime {
+		return nil, errDocument.With("a lifetime is negative, or over 100 years")
 	}
 	var err error
 	if r.claims, err = extraClaims(c.Claims); err != nil {

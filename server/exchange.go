@@ -65,7 +65,7 @@ func (q *request) exchange() error {
 			return err
 		}
 	}
-	rights, err := q.rights(x)
+	rights, resources, err := q.rights(x)
 	if err != nil {
 		return err
 	}
@@ -73,11 +73,11 @@ func (q *request) exchange() error {
 	if err != nil {
 		return err
 	}
-	var identifiers []string
+	var targets []string
 	if len(req.Resource)+len(req.Audience) > 0 {
-		identifiers = q.identifiers(narrowed)
+		targets = identifiers(resources, narrowed)
 	}
-	if err := a.narrow(identifiers, req.Scope, q.client.resources, rights.Scope); err != nil {
+	if err := a.narrow(targets, req.Scope, resources, rights.Scope); err != nil {
 		return err
 	}
 	issued := exchange.AccessToken
@@ -90,33 +90,38 @@ func (q *request) exchange() error {
 	return q.answer(a, "", issued)
 }
 
-// rights are all that may be issued for an exchange: what the subject token allows, as far as the client may have it.
-func (q *request) rights(x *exchange.Exchange) (exchange.Rights, error) {
-	r := exchange.Rights{Scope: x.Subject.Scope.Intersect(q.client.scope)}
-	if x.Subject.Type == exchange.JWT && x.Subject.Scope == nil {
-		// What its issuer may grant, which the token itself does not say.
+// rights are all that may be issued for an exchange, and for which resources: what the subject token allows, as far as the client may have
+// it. The JWT of a trusted issuer allows what that may grant, whatever it says, and all of it if it says nothing.
+func (q *request) rights(x *exchange.Exchange) (exchange.Rights, []*resource, error) {
+	r, resources := exchange.Rights{Scope: x.Subject.Scope.Intersect(q.client.scope)}, q.client.resources
+	if x.Subject.Type == exchange.JWT {
 		i, err := q.Server.issuer(q.ctx, x.Subject.Issuer)
-		if err != nil && !isNotFound(err) {
-			return r, err
+		switch {
+		case err != nil && !isNotFound(err):
+			return r, nil, err
+		case i != nil && x.Subject.Scope == nil:
+			r.Scope = i.scope.Intersect(q.client.scope)
+		case i != nil:
+			r.Scope = r.Scope.Intersect(i.scope)
 		}
 		if i != nil {
-			r.Scope = i.scope.Intersect(q.client.scope)
+			resources = common(i.resources, resources)
 		}
 	}
-	for _, res := range q.client.resources {
+	for _, res := range resources {
 		r.Resource = append(r.Resource, res.Identifier)
 		r.Audience = append(r.Audience, res.Identifier)
 		if res.Name != "" {
 			r.Audience = append(r.Audience, res.Name)
 		}
 	}
-	return r, nil
+	return r, resources, nil
 }
 
 // identifiers are those of the resources that an exchange names in either way.
-func (q *request) identifiers(r exchange.Rights) []string {
+func identifiers(resources []*resource, r exchange.Rights) []string {
 	var out []string
-	for _, res := range q.client.resources {
+	for _, res := range resources {
 		if slices.Contains(r.Resource, res.Identifier) || slices.Contains(r.Audience, res.Identifier) || res.Name != "" && slices.Contains(r.Audience, res.Name) {
 			out = append(out, res.Identifier)
 		}

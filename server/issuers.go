@@ -176,8 +176,8 @@ func (s *Server) readyIssuer(t TrustedIssuer) (*issuer, error) {
 		return nil, errDocument.With("an issuer has a name of at most 1024 bytes")
 	case len(t.Subjects) == 0 || slices.Contains(t.Subjects, ""):
 		return nil, errDocument.With(`an issuer has Subjects; "*" is anybody`)
-	case t.MaxLifetime < 0:
-		return nil, errDocument.With("MaxLifetime is negative")
+	case t.MaxLifetime < 0 || t.MaxLifetime > maxLifetime:
+		return nil, errDocument.With("MaxLifetime is negative, or over 100 years")
 	}
 	keys, err := s.issuerKeys(&t)
 	if err != nil {

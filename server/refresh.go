@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/jotsuite/jot/jose/pop"
 	"github.com/jotsuite/jot/oauth"
@@ -144,13 +145,15 @@ func (q *request) renew(g *store.Grant, cnf *pop.Confirmation) (*access, error) 
 	if err := a.narrow(identifiers, asked, resources, scope); err != nil {
 		return nil, err
 	}
-	a.details = f.Details
+	a.details = slices.DeleteFunc(f.Details, func(d oauth.AuthorizationDetail) bool {
+		return !slices.Contains(q.client.Metadata.AuthorizationDetailsTypes, d.Type)
+	})
 	details, err := q.details(a)
 	if err != nil {
 		return nil, err
 	}
 	if details != nil {
-		if !oauth.Covered(details, f.Details, nil) { // RFC 9396, Section 6.1
+		if !oauth.Covered(details, a.details, nil) { // RFC 9396, Section 6.1
 			return nil, invalid(oauth.InvalidAuthorizationDetails, "the authorization details exceed what was granted", nil)
 		}
 		a.details = details

@@ -33,6 +33,8 @@ type Registration struct {
 	GrantTypes []string
 	// Scope is the most that a client gets, and what one gets that asks for none.
 	Scope oauth.Scopes
+	// DetailTypes are the types of authorization details that may be registered. Empty is none.
+	DetailTypes []string
 	// Statements are the keys of who makes software statements, and StatementIssuers their names (iss). Without them a
 	// registration with one is refused.
 	Statements       jwk.Source
@@ -71,9 +73,9 @@ func (s *Server) routeRegistration(path string) {
 	if s.o.Registration == nil {
 		return
 	}
-	s.endpoints[path+"/register"] = &endpoint{post, false, s.oauth("registration", (*request).register)}
+	s.endpoints[path+"/register"] = s.oauth("registration", post, false, (*request).register)
 	s.prefix = path + "/register/"
-	s.manage = &endpoint{registrationMethods, false, s.oauth("registration", (*request).registered)}
+	s.manage = s.oauth("registration", registrationMethods, false, (*request).registered)
 }
 
 // bearer returns the token of the request, or "".
@@ -291,6 +293,11 @@ func (q *request) approve(c *Client) error {
 	for _, g := range m.GrantTypes {
 		if !slices.Contains(allowed, g) {
 			return unsupported("the grant type %.64s may not be registered", g)
+		}
+	}
+	for _, typ := range m.AuthorizationDetailsTypes { // RFC 9396, Section 10
+		if !slices.Contains(policy.DetailTypes, typ) {
+			return unsupported("authorization details of the type %.64s may not be registered", typ)
 		}
 	}
 	if m.ResponseTypes == nil {

@@ -176,6 +176,7 @@ type endpoint struct {
 	// cors lets browsers send requests of pages from any origin, without their cookies.
 	cors  bool
 	serve func(w http.ResponseWriter, r *http.Request)
+	name  string // of an endpoint of OAuth, in events
 }
 
 // ServeHTTP implements [http.Handler]. The path of the request is that of the public URL.
@@ -201,7 +202,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !slices.Contains(e.methods, r.Method) {
 		h.Set("Allow", strings.Join(e.methods, ", "))
-		(&oauth.Error{Code: oauth.InvalidRequest, Description: "the method is not " + strings.Join(e.methods, " or "), Status: http.StatusMethodNotAllowed}).Write(w)
+		err := &oauth.Error{Code: oauth.InvalidRequest, Description: "the method is not " + strings.Join(e.methods, " or "), Status: http.StatusMethodNotAllowed}
+		if e.name == "" {
+			err.Write(w)
+			return
+		}
+		s.answer(e.name, w, r, func(*request) error { return err })
 		return
 	}
 	e.serve(w, r)
@@ -240,21 +246,21 @@ func (s *Server) route() error {
 	if err != nil {
 		return errOptions.Wrap(err)
 	}
-	metadata := &endpoint{get, true, func(w http.ResponseWriter, r *http.Request) { serveDocument(w, r, document) }}
+	metadata := &endpoint{get, true, func(w http.ResponseWriter, r *http.Request) { serveDocument(w, r, document) }, ""}
 	s.endpoints = map[string]*endpoint{
 		// RFC 8414, Sections 3 and 5; OpenID Connect Discovery 1.0, Section 4.
 		"/.well-known/oauth-authorization-server" + path: metadata,
 		"/.well-known/openid-configuration" + path:       metadata,
 		path + "/.well-known/openid-configuration":       metadata,
-		path + "/jwks":       {get, true, s.o.Keys.Handler().ServeHTTP},
-		path + "/token":      {post, true, s.oauth("token", (*request).token)},
-		path + "/introspect": {post, false, s.oauth("introspection", (*request).introspect)},
-		path + "/revoke":     {post, true, s.oauth("revocation", (*request).revoke)},
-		path + "/healthz":    {get, false, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") }},
-		path + "/readyz":     {get, false, s.serveReady},
+		path + "/jwks":       {get, true, s.o.Keys.Handler().ServeHTTP, ""},
+		path + "/token":      s.oauth("token", post, true, (*request).token),
+		path + "/introspect": s.oauth("introspection", post, false, (*request).introspect),
+		path + "/revoke":     s.oauth("revocation", post, true, (*request).revoke),
+		path + "/healthz":    {get, false, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") }, ""},
+		path + "/readyz":     {get, false, s.serveReady, ""},
 	}
 	if s.attestations != nil {
-		s.endpoints[path+"/challenge"] = &endpoint{post, true, s.attestations.ServeHTTP}
+		s.endpoints[path+"/challenge"] = &endpoint{post, true, s.attestations.ServeHTTP, ""}
 	}
 	s.routeRegistration(path)
 	return nil
@@ -294,23 +300,23 @@ type request struct {
 	client *client // nil where none is named, and none is needed
 	// instance is the key of the client's instance, by attestation.
 	instance string
-	// asked says that the client has sent an Authorization header.
-	asked bool
-	event Event
+	event    Event
 }
 
-// oauth serves an endpoint of OAuth: the answer of f, or its error.
-func (s *Server) oauth(name string, f func(*request) error) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, r *http.Request) {
-		q := &request{Server: s, w: w, r: r, ctx: r.Context(), now: s.o.Clock(), event: Event{Endpoint: name, Remote: r.RemoteAddr, Status: http.StatusOK}}
-		start := time.Now()
-		if err := f(q); err != nil {
-			q.refuse(err)
-		}
-		if s.o.Observe != nil {
-			q.event.Took = time.Since(start)
-			s.o.Observe(q.ctx, &q.event)
-		}
+// oauth is an endpoint of OAuth, which answers as f does, or with its error.
+func (s *Server) oauth(name string, methods []string, cors bool, f func(*request) error) *endpoint {
+	return &endpoint{methods, cors, func(w http.ResponseWriter, r *http.Request) { s.answer(name, w, r, f) }, name}
+}
+
+func (s *Server) answer(name string, w http.ResponseWriter, r *http.Request, f func(*request) error) {
+	q := &request{Server: s, w: w, r: r, ctx: r.Context(), now: s.o.Clock(), event: Event{Endpoint: name, Remote: r.RemoteAddr, Status: http.StatusOK}}
+	start := time.Now()
+	if err := f(q); err != nil {
+		q.refuse(err)
+	}
+	if s.o.Observe != nil {
+		q.event.Took = time.Since(start)
+		s.o.Observe(q.ctx, &q.event)
 	}
 }
 
@@ -321,7 +327,7 @@ func (q *request) refuse(err error) {
 		e = q.failure(err)
 	}
 	switch {
-	case e.Code == oauth.InvalidClient && q.asked: // RFC 6749, Section 5.2
+	case e.Code == oauth.InvalidClient: // RFC 6749, Section 5.2; RFC 9110, Section 15.5.2: every 401 has a challenge
 		q.w.Header().Set("WWW-Authenticate", q.realm)
 	case e.Code == oauth.UseDPoPNonce, e.Code == oauth.InvalidDPoPProof: // RFC 9449, Section 8
 		_ = q.proofs.SetNonce(q.ctx, q.w.Header()) // which needs nothing that could fail

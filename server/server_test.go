@@ -15,6 +15,7 @@ import (
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/jose/pop"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/clientauth"
@@ -166,11 +167,20 @@ func (w answer) want(t testing.TB, status int, code string) {
 	if w.Code != status || got != code {
 		t.Errorf("%d %s, want %d %s", w.Code, w.Body, status, code)
 	}
-	if code != "" && w.Header().Get("Cache-Control") != "no-store" {
-		t.Error("an error may be stored")
+	if code == "" {
+		return
 	}
-	if code != "" && w.json["error_description"] == nil {
-		t.Errorf("%s is not explained", w.Body)
+	// RFC 6749, Sections 5.1 and 5.2.
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Pragma": "no-cache", "Content-Type": "application/json"} {
+		if w.Header().Get(name) != want {
+			t.Errorf("%s of %s is %q", name, code, w.Header().Get(name))
+		}
+	}
+	if d := w.text("error_description"); d == "" || strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		t.Errorf("%s is not explained, or in characters that it may not have", w.Body)
+	}
+	if challenge := w.Header().Get("WWW-Authenticate"); (status == 401) != (challenge != "") { // RFC 9110, Section 15.5.2
+		t.Errorf("%d with the challenge %q", status, challenge)
 	}
 }
 
@@ -300,4 +310,17 @@ func TestClientCredentials(t *testing.T) {
 	if e := a.last(); e.Client != "c" || e.Method != "client_secret_basic" || e.Grant != "client_credentials" || e.TokenID != tok.ID || e.Status != 200 || e.Err != nil {
 		t.Errorf("%+v", e)
 	}
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func confirmation(j *jwk.JWK) *pop.Confirmation { return &pop.Confirmation{JWK: j} }
+
+// detailTypes are types of authorization details of which anything may be asked.
+func detailTypes(names ...string) map[string]func(context.Context, string, *oauth.AuthorizationDetail) error {
+	out := map[string]func(context.Context, string, *oauth.AuthorizationDetail) error{}
+	for _, name := range names {
+		out[name] = func(context.Context, string, *oauth.AuthorizationDetail) error { return nil }
+	}
+	return out
 }

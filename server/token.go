@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jotsuite/jot/internal/strictjson"
@@ -101,13 +102,13 @@ type access struct {
 	until     time.Time // it ends no later
 }
 
-// bind verifies the proof and the certificate that tokens are to be bound to. It returns what names the key of the proof, or of the
-// certificate, or of the client's instance.
+// bind verifies the proof and the certificate that tokens are to be bound to. It returns what names the keys that the request
+// has shown: of the client's instance or of the proof, and of the certificate.
 func (q *request) bind() (*pop.Confirmation, string, error) {
 	var c pop.Confirmation
-	key := ""
+	var keys []string
 	if q.instance != "" {
-		key = "instance " + q.instance
+		keys = append(keys, "instance "+q.instance)
 	}
 	if q.client != nil && q.client.Metadata.CertificateBoundTokens { // RFC 8705, Section 3.4
 		certificate, err := q.certificate()
@@ -118,7 +119,7 @@ func (q *request) bind() (*pop.Confirmation, string, error) {
 			return nil, "", invalid(oauth.InvalidRequest, "the tokens of this client are bound to its certificate, and the request has none", nil)
 		}
 		c.X5TS256 = thumbprint(certificate)
-		key = "x5t#S256 " + c.X5TS256
+		keys = append(keys, "x5t#S256 "+c.X5TS256)
 		q.event.Bound = "mtls"
 	}
 	if len(q.r.Header["Dpop"]) == 0 {
@@ -126,9 +127,9 @@ func (q *request) bind() (*pop.Confirmation, string, error) {
 			return nil, "", invalid(oauth.InvalidDPoPProof, "the tokens of this client are bound to a key, and the request has no DPoP proof", nil)
 		}
 		if c == (pop.Confirmation{}) {
-			return nil, key, nil
+			return nil, strings.Join(keys, " "), nil
 		}
-		return &c, key, nil
+		return &c, strings.Join(keys, " "), nil
 	}
 	proof, err := dpop.FromHeader(q.r.Header)
 	if err == nil {
@@ -137,9 +138,9 @@ func (q *request) bind() (*pop.Confirmation, string, error) {
 			c.Thumbprint = t.Key.KeyID()
 			q.event.Bound = "dpop"
 			if q.instance == "" {
-				key = "jkt " + c.Thumbprint
+				keys = append(keys, "jkt "+c.Thumbprint)
 			}
-			return &c, key, q.proofs.SetNonce(q.ctx, q.w.Header()) // RFC 9449, Section 8.2
+			return &c, strings.Join(keys, " "), q.proofs.SetNonce(q.ctx, q.w.Header()) // RFC 9449, Section 8.2
 		}
 	}
 	if e := dpop.Error(err); e != nil {

@@ -75,6 +75,7 @@ type configRegistration struct {
 	Open             bool     `yaml:"open"`
 	GrantTypes       []scalar `yaml:"grant_types"`
 	Scopes           []scalar `yaml:"scopes"`
+	DetailTypes      []scalar `yaml:"detail_types"`
 	Statements       scalar   `yaml:"statements"`
 	StatementIssuers []scalar `yaml:"statement_issuers"`
 }
@@ -271,6 +272,9 @@ func (c *configRegistration) options() (*server.Registration, error) {
 	r := &server.Registration{OpenToEverybody: c.Open}
 	for _, g := range c.GrantTypes {
 		r.GrantTypes = append(r.GrantTypes, g.text)
+	}
+	for _, d := range c.DetailTypes {
+		r.DetailTypes = append(r.DetailTypes, d.text)
 	}
 	var err error
 	if r.Scope, err = scopeNames(c.Scopes); err != nil {
