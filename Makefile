@@ -22,6 +22,8 @@ FUZZKEEP     ?= 6
 BENCH        ?= .
 BENCHTIME    ?= 1s
 BENCHCOUNT   ?= 6
+# For make chaos: how often the server is killed on each database.
+KILLS        ?= 200
 # For make mutate: flags of the program, such as -pkg internal/b64url.
 MUTATE       ?=
 
@@ -29,7 +31,7 @@ MUTATE       ?=
 export GOWORK := off
 TOOL = $(GO) -C tools tool
 
-.PHONY: help test tools gofumpt vet promises api platforms race 386 fips suites timing serverload fuzz mutate bench fmt
+.PHONY: help test tools gofumpt vet promises api platforms race 386 fips suites timing serverload fuzz mutate bench chaos fmt
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
@@ -138,6 +140,11 @@ mutate: ## take away each line that enforces a rule in turn, and see that a test
 
 bench: ## the benchmarks beside the peers and the bare primitives
 	@$(GO) -C interop test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -count $(BENCHCOUNT) ./bench/...
+
+chaos: ## kill the server KILLS times on each database, and what it needs, under load: some minutes
+	@folder=$$(mktemp -d) && trap 'rm -r $$folder' EXIT && \
+	$(GO) -C cmd/jot build -buildvcs=false -o $$folder/jot . && \
+	JOT_CHAOS_COMMAND=$$folder/jot JOT_STORETEST_KILLS=$(KILLS) $(GO) -C cmd/jot test -count 1 -timeout 1h -v -run 'Chaos|Crash|Replicas' . ./stores | grep -vE '^ *(=== RUN|--- PASS)'
 
 fmt: ## format every module
 	@$(TOOL) gofumpt -w ..

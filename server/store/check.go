@@ -96,7 +96,8 @@ func (g Grant) Judge(now time.Time, r Rotation) Outcome {
 		return Foreign
 	case r.Seq == g.Seq:
 		return Rotated
-	case r.Seq == g.Seq-1 && r.Key == g.Key && !Ended(now, g.Rotated.Add(r.Retry)):
+	// Without Retry nobody is taken for repeating, not even who began before the one who rotated.
+	case r.Seq == g.Seq-1 && r.Key == g.Key && r.Retry > 0 && !Ended(now, g.Rotated.Add(r.Retry)):
 		return Repeated
 	}
 	return Reused

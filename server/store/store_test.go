@@ -142,6 +142,16 @@ func TestEnded(t *testing.T) {
 	}
 }
 
+// Who comes second may have begun first, here or where the clock is behind.
+func TestJudgeBefore(t *testing.T) {
+	g := store.Grant{Client: "client", Seq: 1, Created: now, Rotated: now, Expires: now.Add(time.Hour), Until: now.Add(time.Hour)}
+	for retry, want := range map[time.Duration]store.Outcome{0: store.Reused, time.Minute: store.Repeated} {
+		if got := g.Judge(now.Add(-time.Second), store.Rotation{Client: "client", Retry: retry}); got != want {
+			t.Errorf("with a retry of %v: %v", retry, got)
+		}
+	}
+}
+
 // A failing store fails always.
 type failing struct {
 	store.Store

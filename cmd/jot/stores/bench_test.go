@@ -39,9 +39,9 @@ func BenchmarkStore(b *testing.B) {
 			return openSQLite(sqlstore.Options{Fast: true})(b.TempDir() + "/jot.db")
 		}, plainSQLite("NORMAL")},
 		{"PostgreSQL", func(b *testing.B) (store.Store, error) {
-			return openPostgreSQL(p.place(b))
+			return openPostgreSQL(p.Place(b))
 		}, func(b *testing.B) (*sql.DB, string) {
-			config, err := pgx.ParseConfig(p.place(b))
+			config, err := pgx.ParseConfig(p.Place(b))
 			if err != nil {
 				b.Fatal(err)
 			}
