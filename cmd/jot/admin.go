@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jotsuite/jot/oauth"
@@ -91,8 +92,10 @@ type clientAddCmd struct {
 	Grant          []string      `placeholder:"TYPE" help:"A grant type that it may use, such as client_credentials. Repeats. Unless given, client_credentials."`
 	Scope          string        `placeholder:"SCOPES" help:"What it may ask for: names with spaces between them."`
 	Auth           string        `placeholder:"METHOD" help:"How it authenticates, such as private_key_jwt. Unless given, client_secret_basic."`
-	JWKS           string        `name:"jwks" placeholder:"FILE" help:"Its public keys, for private_key_jwt or self_signed_tls_client_auth."`
+	JWKS           string        `name:"jwks" placeholder:"FILE" help:"Its public keys, for private_key_jwt, or its certificate in PEM, for self_signed_tls_client_auth."`
 	JWKSURI        string        `name:"jwks-uri" placeholder:"URL" help:"Where its public keys are fetched."`
+	TLSName        string        `name:"tls-name" placeholder:"KIND=NAME" help:"The name that its certificate has, for tls_client_auth: dn=CN=shop,O=Example, dns=shop.example, uri=…, ip=… or email=…."`
+	Bound          []string      `placeholder:"KIND" help:"Give it tokens only that are bound to a key of its: dpop, or mtls for its certificate. Repeats."`
 	Name           string        `placeholder:"TEXT" help:"What people call it."`
 	Resource       []string      `sep:"none" placeholder:"URI" help:"An API that it may get tokens for. Repeats. Unless given, all."`
 	ResourceServer string        `placeholder:"URI" help:"The API that it is itself: it may ask about tokens for that."`
@@ -113,6 +116,24 @@ func (c *clientAddCmd) Run(a *app) error {
 	m.Name, m.Scope, m.AuthMethod, m.JWKSURI = c.Name, c.Scope, c.Auth, c.JWKSURI
 	if m.GrantTypes = c.Grant; len(c.Grant) == 0 {
 		m.GrantTypes = []string{"client_credentials"}
+	}
+	for _, kind := range c.Bound {
+		switch kind {
+		case "dpop":
+			m.DPoPBoundTokens = true
+		case "mtls":
+			m.CertificateBoundTokens = true
+		default:
+			return fail(exitUsage, "", "tokens are bound by dpop or mtls, and not by %s", quoted(kind))
+		}
+	}
+	if c.TLSName != "" {
+		kind, name, _ := strings.Cut(c.TLSName, "=")
+		to := map[string]*string{"dn": &m.TLSSubjectDN, "dns": &m.TLSSANDNS, "uri": &m.TLSSANURI, "ip": &m.TLSSANIP, "email": &m.TLSSANEmail}[kind]
+		if to == nil || name == "" {
+			return fail(exitUsage, "write it as dns=shop.example", "%s is no name of a certificate", quoted(c.TLSName))
+		}
+		*to = name
 	}
 	var err error
 	if m.JWKS, err = publicSet(a, c.JWKS); err != nil {

@@ -25,11 +25,15 @@ import (
 
 // config is the file of --config. docs/jot.yaml says what everything means.
 type config struct {
-	Issuer      scalar      `yaml:"issuer"`
-	Addr        scalar      `yaml:"addr"`
-	Log         scalar      `yaml:"log"`
-	Audit       scalar      `yaml:"audit"`
-	Drain       duration    `yaml:"drain"`
+	Issuer scalar   `yaml:"issuer"`
+	Addr   scalar   `yaml:"addr"`
+	Log    scalar   `yaml:"log"`
+	Audit  scalar   `yaml:"audit"`
+	Drain  duration `yaml:"drain"`
+	TLS    struct {
+		Certificate scalar `yaml:"certificate"`
+		Key         scalar `yaml:"key"`
+	} `yaml:"tls"`
 	Data        scalar      `yaml:"data"`
 	Store       scalar      `yaml:"store"`
 	Synchronous scalar      `yaml:"synchronous"`
@@ -54,20 +58,25 @@ type config struct {
 		RefreshRetry duration `yaml:"refresh_retry"`
 		Reload       duration `yaml:"reload"`
 	} `yaml:"lifetimes"`
-	DetailTypes  []scalar `yaml:"detail_types"`
-	NoDPoPNonce  bool     `yaml:"no_dpop_nonce"`
-	Certificates struct {
-		Header      scalar   `yaml:"header"`
-		Proxies     []scalar `yaml:"proxies"`
-		URL         scalar   `yaml:"url"`
-		Authorities scalar   `yaml:"authorities"`
-	} `yaml:"client_certificates"`
+	DetailTypes  []scalar            `yaml:"detail_types"`
+	NoDPoPNonce  bool                `yaml:"no_dpop_nonce"`
+	Certificates configCertificates  `yaml:"client_certificates"`
 	Attesters    scalar              `yaml:"attesters"`
 	Registration *configRegistration `yaml:"registration"`
 	Fetch        struct {
 		Hosts    []scalar `yaml:"allow_hosts"`
 		Networks []scalar `yaml:"allow_networks"`
 	} `yaml:"fetch"`
+}
+
+// configCertificates are those of clients.
+type configCertificates struct {
+	Header      scalar   `yaml:"header"`
+	Proxies     []scalar `yaml:"proxies"`
+	Request     flag     `yaml:"request"`
+	Addr        scalar   `yaml:"addr"`
+	URL         scalar   `yaml:"url"`
+	Authorities scalar   `yaml:"authorities"`
 }
 
 // configRegistration lets clients register themselves.
@@ -98,6 +107,21 @@ func (s *scalar) UnmarshalYAML(n *yaml.Node) error {
 		return inLine(n.Line, "a single value belongs here")
 	}
 	s.text, s.line = n.Value, n.Line
+	return nil
+}
+
+// flag is true or false, with its line.
+type flag struct {
+	is   bool
+	line int
+}
+
+// UnmarshalYAML implements [yaml.Unmarshaler].
+func (f *flag) UnmarshalYAML(n *yaml.Node) error {
+	if err := n.Decode(&f.is); err != nil {
+		return inLine(n.Line, "this is true or false")
+	}
+	f.line = n.Line
 	return nil
 }
 
@@ -244,6 +268,10 @@ func (c *config) certificates(o *server.Options) error {
 		return err
 	}
 	switch {
+	case x.Header.line > 0 && (x.Request.is || x.Addr.line > 0):
+		return inLine(x.Header.line, "the header is for a proxy that speaks TLS; request and addr are for where there is none")
+	case x.Addr.line > 0 && x.URL.line == 0:
+		return inLine(x.Addr.line, "clients are told of the address by url: give it too")
 	case x.Header.line > 0 && len(proxies) == 0:
 		return inLine(x.Header.line, "the header needs proxies: anyone else could write it")
 	case x.Header.line > 0:

@@ -65,7 +65,10 @@ func TestConfigExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	ca := authority(t)
-	for name, text := range map[string]string{"secrets": secret + "\n", "attesters.json": string(set), "vendors.json": string(set), "client-ca.pem": ca} {
+	own := newCertificate(t, nil, "as.example")
+	for name, text := range map[string]string{
+		"secrets": secret + "\n", "attesters.json": string(set), "vendors.json": string(set), "client-ca.pem": ca, "tls.pem": own.pem(), "tls.key": own.keyPEM(t),
+	} {
 		if err := os.MkdirAll("jot-data", 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -25,6 +26,8 @@ type process struct {
 	began   *settings // with which it was started; some of them stay as they are
 	issuer  string    // where no option says so
 	store   serverstore.Store
+	tls     tlsFiles
+	pair    keyPair
 	secrets [][]byte // of a store in memory, which has no file of them
 
 	live     atomic.Pointer[generation]
@@ -61,6 +64,14 @@ func (p *process) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.secrets = g.secrets
+	if p.tls.on() {
+		pair, err := p.tls.load()
+		if err != nil {
+			_ = p.store.Close()
+			return err
+		}
+		p.pair.use(p.tls, pair, g.Metadata().Issuer, p.log)
+	}
 	p.replace(g)
 	return nil
 }
@@ -126,10 +137,25 @@ func (p *process) next(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	files, err := p.c.tlsFiles(f)
+	if err != nil {
+		return err
+	}
 	stays := f.stays(p.began)
+	var pair *tls.Certificate
+	if files.on() != p.tls.on() {
+		stays = append(stays, "tls")
+	} else if files.on() {
+		if pair, err = files.load(); err != nil {
+			return err
+		}
+	}
 	g, err := p.generation(ctx, f)
 	if err != nil {
 		return err
+	}
+	if pair != nil {
+		p.pair.use(files, pair, g.Metadata().Issuer, p.log)
 	}
 	p.replace(g)
 	if len(stays) > 0 {
@@ -144,14 +170,17 @@ func (f *settings) stays(began *settings) (names []string) {
 		{"addr", f.file.Addr.text, began.file.Addr.text},
 		{"log", f.file.Log.text, began.file.Log.text},
 		{"audit", f.file.Audit.text, began.file.Audit.text},
+		{"audit", f.file.Audit.text, began.file.Audit.text},
 		{"data", f.data, began.data},
 		{"store", f.store, began.store},
+		{"client_certificates.addr", f.file.Certificates.Addr.text, began.file.Certificates.Addr.text},
 		{"synchronous", f.file.Synchronous.text, began.file.Synchronous.text},
 	} {
 		if o.is != o.was {
 			names = append(names, o.name)
 		}
 	}
+	f.file.Certificates.Addr = began.file.Certificates.Addr
 	f.data, f.store, f.fast = began.data, began.store, began.fast
 	return names
 }

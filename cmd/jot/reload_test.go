@@ -229,7 +229,7 @@ func TestReload(t *testing.T) {
 func TestReloadMemory(t *testing.T) {
 	needUnix(t)
 	s := startServe(t, t.TempDir(), "--addr", "127.0.0.1:0", "--store", "memory")
-	secret := regexp.MustCompile(`-u demo:(\S+)`).FindStringSubmatch(s.printed())[1]
+	secret := regexp.MustCompile(`(?m)^SECRET=(\S+)`).FindStringSubmatch(s.printed())[1]
 	_, keys := s.get("/jwks")
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

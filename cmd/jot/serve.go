@@ -23,10 +23,12 @@ import (
 )
 
 type serveCmd struct {
-	Addr   string `placeholder:"HOST:PORT" help:"Where to listen. Unless given, localhost:8080."`
-	Issuer string `placeholder:"URL" help:"The issuer identifier: the URL that others know the server by. Unless given it is http://localhost with the port of --addr."`
-	Log    string `placeholder:"FORMAT" help:"How the log on stderr is written: text or json. Unless given, text."`
-	Check  bool   `help:"Say whether the server could be made of these options, and make nothing."`
+	Addr    string `placeholder:"HOST:PORT" help:"Where to listen. Unless given, localhost:8080."`
+	Issuer  string `placeholder:"URL" help:"The issuer identifier: the URL that others know the server by. Unless given it is http://localhost with the port of --addr."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"The server's certificate in PEM, and after it those that certify it. Unless given, the server speaks plain HTTP."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The key of the certificate in PEM."`
+	Log     string `placeholder:"FORMAT" help:"How the log on stderr is written: text or json. Unless given, text."`
+	Check   bool   `help:"Say whether the server could be made of these options, and make nothing."`
 
 	serviceFlags `embed:""`
 }
@@ -34,7 +36,7 @@ type serveCmd struct {
 func (*serveCmd) Help() string {
 	return `The first start makes what the server needs. Without --config, and where the issuer is this machine's, it makes a client and a trusted issuer to try it with, too, and commands that use them are printed on stdout, once. The log goes to stderr and holds no token and no secret.
 
-It is plain HTTP: put a server that speaks TLS in front of it, and give the https URL as --issuer. Processes that share a PostgreSQL are one issuer if they have the same file of secrets in their folders. An interrupt (Ctrl-C) or SIGTERM lets it answer what it is being asked, and ends it; a second one ends it at once.`
+Without --tls-cert it is plain HTTP: put a server that speaks TLS in front of it, and give the https URL as --issuer. Processes that share a PostgreSQL are one issuer if they have the same file of secrets in their folders. An interrupt (Ctrl-C) or SIGTERM lets it answer what it is being asked, and ends it; a second one ends it at once. SIGHUP has it read the file of --config again, and all files that it names; a certificate is taken as soon as its files change. No request is dropped for either.`
 }
 
 func (c *serveCmd) Run(a *app) error {
@@ -46,7 +48,16 @@ func (c *serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	files, err := c.tlsFiles(f)
+	if err != nil {
+		return err
+	}
 	if c.Check {
+		if files.on() {
+			if _, err := files.load(); err != nil {
+				return err
+			}
+		}
 		f.options.Issuer, f.options.Clock = cmp.Or(c.Issuer, f.options.Issuer), a.clock
 		return c.check(a, f)
 	}
@@ -56,18 +67,26 @@ func (c *serveCmd) Run(a *app) error {
 	defer unhup()
 	// Before anything is made, so that a port that is taken leaves nothing behind.
 	addr := cmp.Or(c.Addr, f.file.Addr.text, "localhost:8080")
-	listener, err := net.Listen("tcp", addr)
+	p := &process{c: c, a: a, log: log, began: f, tls: files}
+	listeners, err := p.listen(addr, f)
 	if err != nil {
-		return fail(exitFile, "give another --addr HOST:PORT", "cannot listen at %s: %s", quoted(addr), reason(err))
+		return err
 	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(listeners[0].Addr().String())
+	if p.issuer = "http://localhost:" + port; files.on() {
+		p.issuer = "https://localhost:" + port
+	}
 	t, err := openTrail(f.file.Audit.text, a, func(err error) { log.Error("audit", "error", err) })
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	p := &process{trail: t, c: c, a: a, log: log, began: f, issuer: "http://localhost:" + port}
+	p.trail = t
 	if strings.HasPrefix(c.Store, "postgres") && withoutPassword(c.Store) != c.Store {
 		a.warn("a password in an argument is seen by other users and kept by the shell; prefer PGPASSWORD or PGPASSFILE")
 	}
@@ -90,11 +109,11 @@ func (c *serveCmd) Run(a *app) error {
 			}
 		}
 	}
-	return p.serve(ctx, stop, hup, listener)
+	return p.serve(ctx, stop, hup, listeners)
 }
 
 // serve answers until ctx is done, and then what has been asked by then.
-func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, listener net.Listener) error {
+func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, listeners []net.Listener) error {
 	log := p.log
 	h := &http.Server{
 		Handler:           p,
@@ -105,16 +124,26 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 		MaxHeaderBytes:    64 << 10, // certificates and proofs are in headers
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	log.Info("listening", "issuer", p.live.Load().Metadata().Issuer, "addr", listener.Addr().String(), "version", version())
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		log.Info("listening", "issuer", p.live.Load().Metadata().Issuer, "addr", l.Addr().String(), "tls", p.tls.on(), "version", version())
+		go func() { ended <- h.Serve(l) }()
+	}
 	_ = p.trail.record("server", auditStart, p.live.Load().Metadata().Issuer, nil)
-	ended := make(chan error, 1)
-	go func() { ended <- h.Serve(listener) }()
+	var changed <-chan time.Time
+	if p.tls.on() {
+		t := time.NewTicker(watch)
+		defer t.Stop()
+		changed = t.C
+	}
 	for running := true; running; {
 		select {
 		case err := <-ended:
 			return fail(exitFile, "", "cannot serve: %s", reason(err))
 		case <-hup:
 			p.reload(ctx)
+		case <-changed:
+			p.pair.look(p.live.Load().Metadata().Issuer, log)
 		case <-ctx.Done():
 			running = false
 		}
@@ -133,7 +162,9 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 		_ = h.Close()
 		log.Warn("stopped while requests were answered", "error", err)
 	}
-	<-ended
+	for range listeners {
+		<-ended
+	}
 	_ = p.trail.record("server", auditStop, p.live.Load().Metadata().Issuer, nil)
 	log.Info("stopped")
 	return nil
