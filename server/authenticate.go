@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
@@ -26,8 +27,10 @@ import (
 const maxSecret = 1024
 
 // unknown is the one answer to a client that does not exist and to one that does not authenticate as it should: whoever guesses is not
-// told which of the two it was. The cause is for the operator.
-func unknown(cause string) error { return stranger(errors.New("server: " + cause)) }
+// told which of the two it was. The cause, with its stable code, is for the operator.
+func unknown(code, cause string) error {
+	return stranger(fault.New(code, "RFC 6749, Section 2.3", "server: "+cause))
+}
 
 func stranger(cause error) error {
 	return invalid(oauth.InvalidClient, "the client is unknown, or has not authenticated by the method and with the credentials that it has registered", cause)
@@ -65,6 +68,16 @@ func (q *request) named() bool {
 
 // authenticate holds the request to the one method by which its client authenticates.
 func (q *request) authenticate() error {
+	before := q.ctx
+	ctx, end := q.trace(before, "authenticate")
+	q.ctx = ctx
+	err := q.identify()
+	q.ctx = before
+	end(err)
+	return err
+}
+
+func (q *request) identify() error {
 	method, err := q.presented()
 	if err != nil {
 		return err
@@ -82,7 +95,7 @@ func (q *request) authenticate() error {
 		c, err = q.attested(id)
 	default:
 		if id == "" {
-			return unknown("the request names no client")
+			return unknown("client.none", "the request names no client")
 		}
 		c, err = q.bare(id)
 	}
@@ -90,7 +103,7 @@ func (q *request) authenticate() error {
 		return err
 	}
 	q.client = c
-	q.event.Client, q.event.Method = c.ID, c.method
+	q.event.Client, q.event.Attempted, q.event.Method = c.ID, "", c.method
 	return nil
 }
 
@@ -99,6 +112,9 @@ func (q *request) lookup(id string) (*client, error) {
 	c, err := q.Server.client(q.ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
+	}
+	if c != nil {
+		q.event.Attempted = c.ID
 	}
 	return c, err
 }
@@ -111,15 +127,15 @@ func (q *request) basic(id string) (*client, error) {
 	}
 	name, password, ok := q.r.BasicAuth()
 	if !ok {
-		return nil, unknown("the Authorization header is not one of Basic")
+		return nil, unknown("client.credentials", "the Authorization header is not one of Basic")
 	}
 	user, err := url.QueryUnescape(name)
 	if err != nil {
-		return nil, unknown("the client_id in the Authorization header is not form-encoded")
+		return nil, unknown("client.credentials", "the client_id in the Authorization header is not form-encoded")
 	}
 	secret, err := url.QueryUnescape(password)
 	if err != nil {
-		return nil, unknown("the secret in the Authorization header is not form-encoded")
+		return nil, unknown("client.credentials", "the secret in the Authorization header is not form-encoded")
 	}
 	if id != "" && id != user {
 		return nil, invalid(oauth.InvalidRequest, "the client_id in the body is another than that of the Authorization header", nil)
@@ -130,7 +146,7 @@ func (q *request) basic(id string) (*client, error) {
 // secret holds a secret to what is kept of the client's.
 func (q *request) secret(id, secret, method string) (*client, error) {
 	if len(secret) > maxSecret || len(id) > store.MaxName {
-		return nil, unknown("the client_id or the secret is too long")
+		return nil, unknown("client.credentials", "the client_id or the secret is too long")
 	}
 	c, err := q.lookup(id)
 	if err != nil {
@@ -141,7 +157,10 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 	case c == nil || c.hash == nil && c.ChosenSecret == "":
 		var none [sha256.Size]byte
 		_ = q.secrets.client.verify(clientMessage(id, secret), none[:]) // so that it takes as long
-		return nil, unknown("there is no such client, or it has no secret of this kind")
+		if c == nil {
+			return nil, unknown("client.unknown", "there is no such client")
+		}
+		return nil, unknown("client.method", "the client has no secret of this kind")
 	case c.ChosenSecret != "" && q.o.VerifySecret == nil:
 		return nil, errDocument.With("there is a chosen secret, and no Options.VerifySecret")
 	case c.ChosenSecret != "":
@@ -152,10 +171,10 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 		ok = q.secrets.client.verify(clientMessage(id, secret), c.hash)
 	}
 	if !ok {
-		return nil, unknown("the secret is another")
+		return nil, unknown("client.secret", "the secret is another")
 	}
 	if c.method != method {
-		return nil, unknown("the client has registered another method")
+		return nil, unknown("client.method", "the client has registered another method")
 	}
 	return c, nil
 }
@@ -177,9 +196,9 @@ func (q *request) assertion(id string) (*client, error) {
 	case err != nil:
 		return nil, err
 	case c == nil || clientauth.Method(t) != c.method:
-		return nil, unknown("the client has registered another method")
+		return nil, unknown("client.method", "the client has registered another method")
 	case c.Metadata.AuthSigningAlg != "" && t.Key.Algorithm().Name() != c.Metadata.AuthSigningAlg:
-		return nil, unknown("the client has registered another algorithm")
+		return nil, unknown("client.algorithm", "the client has registered another algorithm")
 	}
 	return c, nil
 }
@@ -187,7 +206,7 @@ func (q *request) assertion(id string) (*client, error) {
 // attested is attest_jwt_client_auth.
 func (q *request) attested(id string) (*client, error) {
 	if q.attestations == nil {
-		return nil, unknown("no attesters are trusted")
+		return nil, unknown("client.attester", "no attesters are trusted")
 	}
 	a, err := q.attestations.Verify(q.ctx, q.r.Header, attestation.Expect{ClientID: id, NoClientID: id == ""})
 	if err != nil {
@@ -201,7 +220,7 @@ func (q *request) attested(id string) (*client, error) {
 	case err != nil:
 		return nil, err
 	case c == nil || c.method != attestation.Method:
-		return nil, unknown("the client is none that is attested")
+		return nil, unknown("client.method", "the client is none that is attested")
 	}
 	q.instance = a.Thumbprint
 	return c, nil
@@ -214,20 +233,20 @@ func (q *request) bare(id string) (*client, error) {
 		return nil, err
 	}
 	if c == nil {
-		return nil, unknown("there is no such client")
+		return nil, unknown("client.unknown", "there is no such client")
 	}
 	if c.method == methodNone {
 		return c, nil
 	}
 	if c.method != methodTLS && c.method != methodSelfSignedTLS {
-		return nil, unknown("the client has sent no credentials")
+		return nil, unknown("client.credentials", "the client has sent no credentials")
 	}
 	certificate, err := q.certificate()
 	switch {
 	case err != nil:
 		return nil, err
 	case certificate == nil:
-		return nil, unknown("the client has sent no certificate")
+		return nil, unknown("client.certificate", "the client has sent no certificate")
 	case c.method == methodTLS:
 		err = q.certified(c, certificate)
 	default:
@@ -251,7 +270,7 @@ func (q *request) certified(c *client, certificate *x509.Certificate) error {
 		}
 	}
 	if _, err := certificate.Verify(o); err != nil {
-		return unknown("the certificate is not certified: " + err.Error())
+		return unknown("client.certificate", "the certificate is not certified: "+err.Error())
 	}
 	m := &c.Metadata
 	var ok bool
@@ -269,7 +288,7 @@ func (q *request) certified(c *client, certificate *x509.Certificate) error {
 		ok = slices.Contains(certificate.EmailAddresses, m.TLSSANEmail)
 	}
 	if !ok {
-		return unknown("the certificate has another name")
+		return unknown("client.certificate", "the certificate has another name")
 	}
 	return nil
 }
@@ -286,7 +305,7 @@ func distinguishedName(raw []byte) string {
 // selfSigned holds a certificate to RFC 8705, Section 2.2: it is one of those in the client's JWK set, and nobody vouches for it.
 func (q *request) selfSigned(c *client, certificate *x509.Certificate) error {
 	if c.set == nil {
-		return unknown("the client has no keys")
+		return unknown("client.certificate", "the client has no keys")
 	}
 	set, err := c.set(q.ctx)
 	if err != nil {
@@ -298,7 +317,7 @@ func (q *request) selfSigned(c *client, certificate *x509.Certificate) error {
 		chain := j.X5C()
 		return len(chain) > 0 && bytes.Equal(chain[0], certificate.Raw) || len(chain) == 0 && j.X5TS256() == own
 	}) {
-		return unknown("the certificate is none of the client's")
+		return unknown("client.certificate", "the certificate is none of the client's")
 	}
 	return nil
 }

@@ -41,7 +41,9 @@ func (q *request) jwtBearer() error {
 	if len(i.Clients) > 0 && (q.client == nil || !slices.Contains(i.Clients, q.client.ID)) {
 		return invalid(oauth.UnauthorizedClient, "the client may not present grants of this issuer", nil)
 	}
-	t, err := i.verifier.Verify(q.ctx, req.Assertion)
+	ctx, end := q.trace(q.ctx, "verify")
+	t, err := i.verifier.Verify(ctx, req.Assertion)
+	end(err)
 	if err != nil {
 		return refused(oauth.InvalidGrant, "the assertion", err) // RFC 7523, Section 3.1
 	}

@@ -385,7 +385,7 @@ func (s *Server) readyKeys(r *client) error {
 		if err != nil {
 			return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "the jwks_uri cannot be fetched", Cause: err}
 		}
-		r.keys, r.set = remote, remote.Set
+		r.keys, r.set = s.fetched(remote), remote.Set
 	}
 	return nil
 }

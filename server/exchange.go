@@ -47,7 +47,9 @@ func (q *request) exchange() error {
 	if t := req.RequestedTokenType; t != "" && t != exchange.AccessToken && t != exchange.JWT {
 		return invalid(oauth.InvalidRequest, "no token of the requested_token_type is issued", nil)
 	}
-	x, err := q.exchanger.Verify(q.ctx, req, exchange.Expect{ClientID: q.client.ID})
+	ctx, end := q.trace(q.ctx, "verify")
+	x, err := q.exchanger.Verify(ctx, req, exchange.Expect{ClientID: q.client.ID})
+	end(err)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,12 @@ func (q *request) introspect() error {
 		q.writeJSON(body)
 		return nil
 	}
+	before := q.ctx
+	ctx, end := q.trace(before, "sign")
+	q.ctx = ctx
 	body, err := q.signAnswer(answer)
+	q.ctx = before
+	end(err)
 	if err != nil {
 		return err
 	}

@@ -251,6 +251,9 @@ func (s *Server) issuerKeys(t *TrustedIssuer) (jwk.Source, error) {
 	if err != nil {
 		return nil, errDocument.Wrap(err)
 	}
+	if t.JWKSURI != "" || t.Discover {
+		keys = s.fetched(keys)
+	}
 	return keys, nil
 }
 

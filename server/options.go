@@ -94,9 +94,12 @@ type Options struct {
 
 	// Fetch says how the keys of clients and trusted issuers are fetched: where they may lead, through what proxy.
 	Fetch keyset.Options
-	// Observe is told of each request that an endpoint of OAuth has answered: for logs, audit and metrics. It is called
-	// concurrently, before the answer is complete, and keeps nothing of e.
+	// Observe is told of each request that was answered, once, but for those by which browsers ask for leave (CORS): for logs, audit and
+	// metrics. It is called concurrently, before the answer is complete, and keeps nothing of e.
 	Observe func(ctx context.Context, e *Event)
+	// Trace is called before what takes time in a request, and what it returns when that has ended: authenticate, verify (of a grant, a
+	// proof or another token), keys (that may have to be fetched), sign. The calls that are made for it have the context that is returned.
+	Trace func(ctx context.Context, what string) (context.Context, func(error))
 	// Clock is the time now; nil means time.Now.
 	Clock func() time.Time
 }

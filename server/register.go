@@ -104,6 +104,7 @@ func (q *request) unregistered() error {
 
 // register is the registration endpoint (RFC 7591, Section 3).
 func (q *request) register() error {
+	q.event.Action = "create"
 	policy := q.o.Registration
 	initial := ""
 	if !policy.OpenToEverybody {
@@ -151,6 +152,10 @@ func (q *request) initial(token string) (string, error) {
 
 // registered is the client configuration endpoint (RFC 7592, Section 2).
 func (q *request) registered() error {
+	q.event.Action = map[string]string{http.MethodPut: "update", http.MethodDelete: "delete"}[q.r.Method]
+	if q.event.Action == "" {
+		q.event.Action = "read"
+	}
 	id := strings.TrimPrefix(q.r.URL.Path, q.prefix)
 	token := q.bearer()
 	c, err := q.Client(q.ctx, id)
@@ -159,12 +164,13 @@ func (q *request) registered() error {
 	}
 	var mac []byte
 	if c != nil {
+		q.event.Attempted = c.ID
 		mac, _ = decode(c.stored.Token)
 	}
 	if len(token) != tokenSize || !q.secrets.register.verify(clientMessage(id, token), mac) || !c.Registered {
 		return q.unregistered() // RFC 7592, Section 2: whether there is no such client is not told
 	}
-	q.event.Client = c.ID
+	q.event.Client, q.event.Attempted = c.ID, ""
 	switch q.r.Method {
 	case http.MethodDelete:
 		if err := q.DeleteClient(q.ctx, c.ID); err != nil && !isNotFound(err) {
@@ -203,7 +209,12 @@ func (q *request) replace(c *Client) (*Client, error) {
 			return nil, err
 		}
 		secret := text(own["client_secret"])
-		sealed, _ := q.secrets.open(c.stored.Sealed, c.ID)
+		var sealed []byte
+		if c.stored.Sealed != "" {
+			if sealed, err = q.secrets.open(c.stored.Sealed, c.ID); err != nil {
+				return nil, errDocument.Wrap(err)
+			}
+		}
 		if (r.hash == nil || !q.secrets.client.verify(clientMessage(c.ID, secret), r.hash)) && (sealed == nil || !same(sealed, secret)) {
 			return nil, invalid(oauth.InvalidClientMetadata, "client_secret is not that of the client", nil)
 		}

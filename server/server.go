@@ -172,11 +172,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 // endpoint is what is at a path.
 type endpoint struct {
+	name    string // as in Event
 	methods []string
 	// cors lets browsers send requests of pages from any origin, without their cookies.
 	cors  bool
 	serve func(w http.ResponseWriter, r *http.Request)
-	name  string // of an endpoint of OAuth, in events
 }
 
 // ServeHTTP implements [http.Handler]. The path of the request is that of the public URL.
@@ -187,6 +187,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if e == nil {
 		http.NotFound(w, r)
+		s.observe(r, &Event{Status: http.StatusNotFound, Err: &oauth.Error{Code: oauth.InvalidRequest, Description: "there is nothing at this path", Status: http.StatusNotFound}})
 		return
 	}
 	h := w.Header()
@@ -202,12 +203,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !slices.Contains(e.methods, r.Method) {
 		h.Set("Allow", strings.Join(e.methods, ", "))
-		err := &oauth.Error{Code: oauth.InvalidRequest, Description: "the method is not " + strings.Join(e.methods, " or "), Status: http.StatusMethodNotAllowed}
-		if e.name == "" {
-			err.Write(w)
-			return
-		}
-		s.answer(e.name, w, r, func(*request) error { return err })
+		refusal := &oauth.Error{Code: oauth.InvalidRequest, Description: "the method is not " + strings.Join(e.methods, " or "), Status: http.StatusMethodNotAllowed}
+		s.answer(e.name, w, r, func(*request) error { return refusal })
 		return
 	}
 	e.serve(w, r)
@@ -246,21 +243,38 @@ func (s *Server) route() error {
 	if err != nil {
 		return errOptions.Wrap(err)
 	}
-	metadata := &endpoint{get, true, func(w http.ResponseWriter, r *http.Request) { serveDocument(w, r, document) }, ""}
+	metadata := s.plain("metadata", get, true, func(w http.ResponseWriter, r *http.Request) error {
+		serveDocument(w, r, document)
+		return nil
+	})
+	keys := s.o.Keys.Handler()
 	s.endpoints = map[string]*endpoint{
 		// RFC 8414, Sections 3 and 5; OpenID Connect Discovery 1.0, Section 4.
 		"/.well-known/oauth-authorization-server" + path: metadata,
 		"/.well-known/openid-configuration" + path:       metadata,
 		path + "/.well-known/openid-configuration":       metadata,
-		path + "/jwks":       {get, true, s.o.Keys.Handler().ServeHTTP, ""},
+		path + "/jwks": s.plain("jwks", get, true, func(w http.ResponseWriter, r *http.Request) error {
+			keys.ServeHTTP(w, r)
+			if s.o.Observe == nil {
+				return nil
+			}
+			_, _, err := s.o.Keys.Set(r.Context()) // which the handler does not tell
+			return err
+		}),
 		path + "/token":      s.oauth("token", post, true, (*request).token),
 		path + "/introspect": s.oauth("introspection", post, false, (*request).introspect),
 		path + "/revoke":     s.oauth("revocation", post, true, (*request).revoke),
-		path + "/healthz":    {get, false, func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") }, ""},
-		path + "/readyz":     {get, false, s.serveReady, ""},
+		path + "/healthz": s.plain("healthz", get, false, func(w http.ResponseWriter, _ *http.Request) error {
+			say(w, http.StatusOK, "ok")
+			return nil
+		}),
+		path + "/readyz": s.plain("readyz", get, false, s.serveReady),
 	}
 	if s.attestations != nil {
-		s.endpoints[path+"/challenge"] = &endpoint{post, true, s.attestations.ServeHTTP, ""}
+		s.endpoints[path+"/challenge"] = s.plain("challenge", post, true, func(w http.ResponseWriter, r *http.Request) error {
+			s.attestations.ServeHTTP(w, r)
+			return nil
+		})
 	}
 	s.routeRegistration(path)
 	return nil
@@ -274,18 +288,19 @@ func say(w http.ResponseWriter, status int, text string) {
 }
 
 // serveReady says whether tokens can be issued and remembered now.
-func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := s.o.Store.Ping(ctx); err != nil {
 		say(w, http.StatusServiceUnavailable, "the store cannot be reached")
-		return
+		return err
 	}
 	if _, err := s.o.Keys.Signer(ctx, s.o.Algorithm); err != nil {
 		say(w, http.StatusServiceUnavailable, "there is no key to sign with")
-		return
+		return err
 	}
 	say(w, http.StatusOK, "ready")
+	return nil
 }
 
 // request is one at an endpoint of OAuth.
@@ -305,7 +320,7 @@ type request struct {
 
 // oauth is an endpoint of OAuth, which answers as f does, or with its error.
 func (s *Server) oauth(name string, methods []string, cors bool, f func(*request) error) *endpoint {
-	return &endpoint{methods, cors, func(w http.ResponseWriter, r *http.Request) { s.answer(name, w, r, f) }, name}
+	return &endpoint{name, methods, cors, func(w http.ResponseWriter, r *http.Request) { s.answer(name, w, r, f) }}
 }
 
 func (s *Server) answer(name string, w http.ResponseWriter, r *http.Request, f func(*request) error) {

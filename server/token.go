@@ -134,7 +134,9 @@ func (q *request) bind() (*pop.Confirmation, string, error) {
 	proof, err := dpop.FromHeader(q.r.Header)
 	if err == nil {
 		var t *jwt.Token[dpop.Claims]
-		if t, err = q.proofs.Verify(q.ctx, proof, dpop.Expect{Method: q.r.Method, URL: q.tokenEndpoint(), NoAccessToken: true}); err == nil {
+		ctx, end := q.trace(q.ctx, "verify")
+		t, err = q.proofs.Verify(ctx, proof, dpop.Expect{Method: q.r.Method, URL: q.tokenEndpoint(), NoAccessToken: true})
+		if end(err); err == nil {
 			c.Thumbprint = t.Key.KeyID()
 			q.event.Bound = "dpop"
 			if q.instance == "" {
@@ -316,7 +318,9 @@ func (q *request) issue(a *access) (string, time.Duration, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	token, err := jwt.Sign(q.ctx, key, jwt.Header{Type: accesstoken.Type}, b.Registered, b.tokenClaims)
+	ctx, end := q.trace(q.ctx, "sign")
+	token, err := jwt.Sign(ctx, key, jwt.Header{Type: accesstoken.Type}, b.Registered, b.tokenClaims)
+	end(err)
 	return token, life, err
 }
 

@@ -65,18 +65,20 @@ type auditLine struct {
 	Error  string `json:"error,omitempty"`  // of OAuth, as the client was told
 	Code   string `json:"code,omitempty"`   // the stable code of the cause
 
-	Remote   string   `json:"remote,omitempty"`
-	Client   string   `json:"client,omitempty"`
-	Method   string   `json:"method,omitempty"`
-	Grant    string   `json:"grant,omitempty"`
-	Issuer   string   `json:"issuer,omitempty"`
-	Subject  string   `json:"sub,omitempty"`
-	Scope    string   `json:"scope,omitempty"`
-	Audience []string `json:"aud,omitempty"`
-	TokenID  string   `json:"jti,omitempty"`
-	Family   string   `json:"family,omitempty"`
-	Bound    string   `json:"bound,omitempty"`
-	Detail   string   `json:"detail,omitempty"` // such as the version that was started
+	Remote string `json:"remote,omitempty"`
+	Client string `json:"client,omitempty"`
+	// Attempted is a client that someone has named and not authenticated as.
+	Attempted string   `json:"attempted,omitempty"`
+	Method    string   `json:"method,omitempty"`
+	Grant     string   `json:"grant,omitempty"`
+	Issuer    string   `json:"issuer,omitempty"`
+	Subject   string   `json:"sub,omitempty"`
+	Scope     string   `json:"scope,omitempty"`
+	Audience  []string `json:"aud,omitempty"`
+	TokenID   string   `json:"jti,omitempty"`
+	Family    string   `json:"family,omitempty"`
+	Bound     string   `json:"bound,omitempty"`
+	Detail    string   `json:"detail,omitempty"` // such as the version that was started
 }
 
 // trail writes the audit trail. A nil one writes nothing.
@@ -221,7 +223,7 @@ func (t *trail) observe(_ context.Context, e *server.Event) {
 		return
 	}
 	l := auditLine{
-		Outcome: auditSuccess, By: "anonymous", Remote: e.Remote, Client: e.Client, Method: e.Method, Grant: e.Grant, Issuer: e.Issuer,
+		Outcome: auditSuccess, By: "anonymous", Remote: e.Remote, Client: e.Client, Attempted: e.Attempted, Method: e.Method, Grant: e.Grant, Issuer: e.Issuer,
 		Subject: e.Subject, Scope: e.Scope, Audience: e.Audience, TokenID: e.TokenID, Family: e.Family, Bound: e.Bound,
 	}
 	switch {
@@ -237,9 +239,13 @@ func (t *trail) observe(_ context.Context, e *server.Event) {
 		}
 	}
 	l.Event = auditEvent(e)
-	if l.Event != "" {
-		t.write(&l)
+	if l.Event == "" {
+		return
 	}
+	if e.Endpoint == "registration" {
+		l.Target, l.Client = e.Client, ""
+	}
+	t.write(&l)
 }
 
 // noise are errors of requests that nobody need be held to account for: they were malformed before anyone was known to have sent them.
@@ -265,7 +271,7 @@ func auditEvent(e *server.Event) string {
 			return auditIntrospect
 		}
 	case "registration":
-		return auditClientAdd
+		return map[string]string{"create": auditClientAdd, "update": auditClientChange, "delete": auditClientRemove}[e.Action]
 	}
 	return ""
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -206,6 +207,9 @@ func (c *serveCmd) check(a *app, f *settings) error {
 	return nil
 }
 
+// documents are endpoints where success is no news.
+var documents = []string{"jwks", "metadata", "challenge", "healthz", "readyz"}
+
 // observe logs a request: one line each.
 func observe(ctx context.Context, log *slog.Logger, e *server.Event) {
 	level := slog.LevelInfo
@@ -214,6 +218,8 @@ func observe(ctx context.Context, log *slog.Logger, e *server.Event) {
 		level = slog.LevelError
 	case e.Reused:
 		level = slog.LevelWarn
+	case e.Endpoint == "", e.Err == nil && slices.Contains(documents, e.Endpoint):
+		level = slog.LevelDebug
 	}
 	log.LogAttrs(ctx, level, "request", slog.Attr{Value: e.LogValue()})
 }

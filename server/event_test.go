@@ -1,0 +1,327 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/profile/exchange"
+	"github.com/jotsuite/jot/profile/grant"
+	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/memstore"
+	"github.com/jotsuite/jot/server/store"
+)
+
+// Ping fails with the rest of the store.
+func (f *failing) Ping(ctx context.Context) error {
+	if err := f.down(); err != nil {
+		return err
+	}
+	return f.Store.Ping(ctx)
+}
+
+// lostKeys are keys that cannot be had, from some time on.
+type signing = server.Keys
+
+type lostKeys struct {
+	signing
+	lost atomic.Bool
+}
+
+var errLost = errors.New("the keys are lost")
+
+func (k *lostKeys) Signer(ctx context.Context, alg jwa.Algorithm) (jwk.Signer, error) {
+	if k.lost.Load() {
+		return nil, errLost
+	}
+	return k.signing.Signer(ctx, alg)
+}
+
+func (k *lostKeys) Set(ctx context.Context) (jwk.Set, time.Duration, error) {
+	if k.lost.Load() {
+		return nil, 0, errLost
+	}
+	return k.signing.Set(ctx)
+}
+
+func (k *lostKeys) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if k.lost.Load() {
+			http.Error(w, "the keys cannot be had now", http.StatusServiceUnavailable)
+			return
+		}
+		k.signing.Handler().ServeHTTP(w, r)
+	})
+}
+
+// TestEvents holds that each answer is told once, and that what is refused has a stable code: of the cause where there is one.
+func TestEvents(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&log, nil))
+	k, stranger, attester := key(t), key(t), key(t)
+	f, keys := &failing{Store: memstore.New()}, &lostKeys{signing: server.FixedKeys(k)}
+	now := newClock()
+	a := start(t, server.Options{
+		Store: f, Keys: keys, Clock: now.now, NoDPoPNonce: true, Attesters: jwk.Set{attester.Public()}, Registration: &server.Registration{Scope: oauth.Scopes{"read"}},
+		Observe: func(_ context.Context, e *server.Event) { logger.Info("request", slog.Attr{Value: e.LogValue()}) },
+	})
+	a.trust(k, nil)
+	c := a.add("c", "", func(c *server.Client) { c.Impersonation = true })
+	a.add("k", clientauth.PrivateKeyJWT, func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
+	a.add("p", "client_secret_post", nil)
+	a.add("open", "none", nil)
+	m := a.add("m", "self_signed_tls_client_auth", func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
+	_, registered := a.register("POST", "/register", a.initial(), `{}`)
+	one := "/register/" + registered.ClientID
+	h, wrong := basic(c.ID, c.Secret), basic(c.ID, "wrong")
+	cc := form("grant_type", "client_credentials")
+	typed := func(typ string) http.Header { return http.Header{"Content-Type": {typ}} }
+	bearer := func(token string) http.Header {
+		return http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+	}
+	assertion := func(k jwk.Signer) call {
+		return call{path: "/token", form: form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(k, nil))}
+	}
+	grants := func(pairs ...string) call { return call{path: "/token", header: h, form: form(pairs...)} }
+	proof := call{path: "/token", header: h.Clone(), form: cc}
+	proof.header["Dpop"] = []string{"x"}
+	const down, lost = "a store that is down", "keys that are lost"
+	for _, x := range []struct {
+		call
+		endpoint string
+		status   int
+		code     string
+		without  string
+	}{
+		{call{path: "/token", header: h, form: cc}, "token", 200, "", ""},
+		{call{path: "/token", header: h, form: form("x", "y")}, "token", 400, oauth.InvalidRequest, ""},
+		{call{path: "/token", header: h, form: form("grant_type", "password")}, "token", 400, oauth.UnsupportedGrantType, ""},
+		{call{path: "/token", header: typed("text/plain")}, "token", 415, oauth.InvalidRequest, ""},
+		{call{path: "/token", method: "GET"}, "token", 405, oauth.InvalidRequest, ""},
+		{call{path: "/token", header: wrong, form: cc}, "token", 401, "client.secret", ""},
+		{call{path: "/token", header: basic("nobody", "x"), form: cc}, "token", 401, "client.unknown", ""},
+		{call{path: "/token", header: basic("p", "x"), form: cc}, "token", 401, "client.secret", ""},
+		{call{path: "/token", header: basic("k", "x"), form: cc}, "token", 401, "client.method", ""},
+		{call{path: "/token", header: http.Header{"Authorization": {"Basic !"}}, form: cc}, "token", 401, "client.credentials", ""},
+		{call{path: "/token", form: cc}, "token", 401, "client.none", ""},
+		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "nobody")}, "token", 401, "client.unknown", ""},
+		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "c")}, "token", 401, "client.credentials", ""},
+		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", m.ID)}, "token", 401, "client.certificate", ""},
+		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "open")}, "token", 400, oauth.UnauthorizedClient, ""},
+		{assertion(stranger), "token", 401, "key.none", ""},
+		{proof, "token", 400, "token.malformed", ""},
+		{grants("grant_type", "client_credentials", "scope", "all"), "token", 400, oauth.InvalidScope, ""},
+		{grants("grant_type", "client_credentials", "resource", "https://elsewhere.example"), "token", 400, oauth.InvalidTarget, ""},
+		{grants("grant_type", grant.GrantType, "assertion", a.grantOf(stranger, nil)), "token", 400, "key.none", ""},
+		{grants("grant_type", grant.GrantType, "assertion", "x"), "token", 400, "", ""},
+		{grants("grant_type", "refresh_token", "refresh_token", "x"), "token", 400, oauth.InvalidGrant, ""},
+		{grants("grant_type", exchange.GrantType, "subject_token", "x", "subject_token_type", string(exchange.AccessToken)), "token", 400, "", ""},
+		{call{path: "/token", header: h, form: cc}, "token", 503, oauth.TemporarilyUnavailable, down},
+		{call{path: "/token", header: h, form: cc}, "token", 503, oauth.TemporarilyUnavailable, lost},
+		{call{path: "/introspect", header: h, form: form("token", "x")}, "introspection", 200, "", ""},
+		{call{path: "/introspect", header: h, form: form("x", "x")}, "introspection", 400, oauth.InvalidRequest, ""},
+		{call{path: "/introspect", header: wrong, form: form("token", "x")}, "introspection", 401, "client.secret", ""},
+		{call{path: "/introspect", form: form("token", "x", "client_id", "open")}, "introspection", 401, oauth.InvalidClient, ""},
+		{call{path: "/introspect", header: h, form: form("token", "x")}, "introspection", 503, oauth.TemporarilyUnavailable, down},
+		{call{path: "/revoke", header: h, form: form("token", "x")}, "revocation", 200, "", ""},
+		{call{path: "/revoke", header: h, form: form("x", "x")}, "revocation", 400, oauth.InvalidRequest, ""},
+		{call{path: "/revoke", header: wrong, form: form("token", "x")}, "revocation", 401, "client.secret", ""},
+		{call{path: "/revoke", header: h, form: form("token", "x")}, "revocation", 503, oauth.TemporarilyUnavailable, down},
+		{call{path: "/register", header: typed("application/json"), body: "{}"}, "registration", 401, oauth.InvalidToken, ""},
+		{call{path: "/register", header: bearer("x"), body: "{}"}, "registration", 401, oauth.InvalidToken, ""},
+		{call{path: "/register", header: bearer(a.initial()), body: "["}, "registration", 400, "json.syntax", ""},
+		{call{path: "/register", header: bearer(a.initial()), body: `{"grant_types":["password"]}`}, "registration", 400, oauth.InvalidClientMetadata, ""},
+		{call{path: "/register", header: bearer(a.initial()), body: "{}"}, "registration", 503, oauth.TemporarilyUnavailable, down},
+		{call{path: one, method: "GET", header: bearer("x")}, "registration", 401, oauth.InvalidToken, ""},
+		{call{path: one, method: "PUT", header: bearer(registered.RegistrationToken), body: "{}"}, "registration", 400, oauth.InvalidClientMetadata, ""},
+		{call{path: one, method: "PATCH", header: bearer(registered.RegistrationToken), body: "{}"}, "registration", 405, oauth.InvalidRequest, ""},
+		{call{path: one, method: "GET", header: bearer(registered.RegistrationToken)}, "registration", 503, oauth.TemporarilyUnavailable, down},
+		{call{path: one, method: "DELETE", header: bearer(registered.RegistrationToken)}, "registration", 204, "", ""},
+		{call{path: "/jwks", method: "GET"}, "jwks", 200, "", ""},
+		{call{path: "/jwks"}, "jwks", 405, oauth.InvalidRequest, ""},
+		{call{path: "/jwks", method: "GET"}, "jwks", 503, oauth.TemporarilyUnavailable, lost},
+		{call{path: "/.well-known/oauth-authorization-server", method: "GET"}, "metadata", 200, "", ""},
+		{call{path: "/.well-known/openid-configuration", method: "DELETE"}, "metadata", 405, oauth.InvalidRequest, ""},
+		{call{path: "/challenge"}, "challenge", 200, "", ""},
+		{call{path: "/challenge", method: "GET"}, "challenge", 405, oauth.InvalidRequest, ""},
+		{call{path: "/healthz", method: "GET"}, "healthz", 200, "", ""},
+		{call{path: "/healthz"}, "healthz", 405, oauth.InvalidRequest, ""},
+		{call{path: "/readyz", method: "GET"}, "readyz", 200, "", ""},
+		{call{path: "/readyz", method: "GET"}, "readyz", 503, oauth.TemporarilyUnavailable, down},
+		{call{path: "/readyz", method: "GET"}, "readyz", 503, oauth.TemporarilyUnavailable, lost},
+		{call{path: "/elsewhere", method: "GET"}, "", 404, oauth.InvalidRequest, ""},
+	} {
+		now.add(2 * time.Second) // documents are looked for again
+		if x.without == down {
+			now.add(2 * time.Minute)
+			f.calls.Store(0)
+			f.fail.Store(1)
+		}
+		keys.lost.Store(x.without == lost)
+		log.Reset()
+		w := a.do(x.call)
+		f.fail.Store(0)
+		keys.lost.Store(false)
+		name := strings.Join([]string{x.method, x.path, x.form.Encode(), x.body, x.without}, " ")
+		if w.Code != x.status {
+			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, x.status)
+			continue
+		}
+		var line struct {
+			Endpoint, Error, Description, Code, Cause string
+			Status                                    int
+		}
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("%s: not one line: %v\n%s", name, err, log.String())
+			continue
+		}
+		if line.Endpoint != x.endpoint || line.Status != x.status || x.code != "" && line.Code != x.code {
+			t.Errorf("%s: the log says %s, want %s %d %s", name, log.String(), x.endpoint, x.status, x.code)
+		}
+		if refused := x.status >= 400; refused != (line.Error != "") || refused != (line.Code != "") || refused != (line.Description != "") {
+			t.Errorf("%s: the log says %s", name, log.String())
+		}
+		if cause := map[string]error{down: errDown, lost: errLost}[x.without]; cause != nil && !strings.Contains(line.Cause, cause.Error()) {
+			t.Errorf("%s: the log does not tell the cause: %s", name, log.String())
+		}
+	}
+}
+
+// A client whose secret was sealed with what is lost is told nothing, and the operator why.
+func TestEventOfSealedSecret(t *testing.T) {
+	kept := memstore.New()
+	first := start(t, server.Options{Store: kept, Registration: &server.Registration{Scope: oauth.Scopes{"read"}}})
+	_, c := first.register("POST", "/register", first.initial(), `{"token_endpoint_auth_method":"client_secret_jwt"}`)
+	// The hash of the registration token is of the first secret too, so both are there, but what was sealed is spoilt.
+	d, err := kept.Document(ctx, "client", c.ClientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := []byte(`"secret_sealed":"`)
+	i := bytes.Index(d.Body, sealed)
+	if i < 0 {
+		t.Fatalf("nothing is sealed in %s", d.Body)
+	}
+	spoilt := slices.Clone(d.Body)
+	copy(spoilt[i+len(sealed):], "AAAAAAAA")
+	d.Body = spoilt
+	if _, err := kept.PutDocument(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, server.Options{Issuer: first.URL, Store: kept, Secrets: first.Options.Secrets, Registration: first.Options.Registration})
+	w, _ := again.register("PUT", "/register/"+c.ClientID, c.RegistrationToken, `{"client_id":"`+c.ClientID+`","client_secret":"`+c.Secret+`"}`)
+	w.want(t, 500, oauth.ServerError)
+	if e := again.last(); e.Err == nil || e.Err.Cause == nil || !strings.Contains(e.Err.Cause.Error(), "cannot be opened") || strings.Contains(w.Body.String(), "opened") {
+		t.Errorf("%+v %s", e.Err, w.Body)
+	}
+}
+
+// Of who fails to authenticate the operator learns as whom, if that is a client, and of registrations what they were to do.
+func TestEventNames(t *testing.T) {
+	a := start(t, server.Options{Registration: &server.Registration{}})
+	c := a.add("c", "", nil)
+	for id, attempted := range map[string]string{"c": "c", "nobody": "", "a secret in the wrong place": ""} {
+		a.do(call{path: "/token", header: basic(id, "x"), form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
+		if e := a.last(); e.Attempted != attempted || e.Client != "" {
+			t.Errorf("%s: %+v", id, e)
+		}
+	}
+	a.token(c, "grant_type", "client_credentials").want(t, 200, "")
+	if e := a.last(); e.Attempted != "" || e.Client != "c" {
+		t.Errorf("%+v", e)
+	}
+	w, r := a.register("POST", "/register", a.initial(), `{}`)
+	if e := a.last(); w.Code != 201 || e.Action != "create" || e.Client != r.ClientID {
+		t.Errorf("%+v", e)
+	}
+	for method, action := range map[string]string{"GET": "read", "PUT": "update", "DELETE": "delete"} {
+		a.register(method, "/register/"+r.ClientID, "x", `{}`)
+		if e := a.last(); e.Action != action || e.Attempted != r.ClientID || e.Client != "" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// TestTrace holds that what takes time is told with its context, and that the store is called with it.
+func TestTrace(t *testing.T) {
+	type name struct{}
+	var mu sync.Mutex
+	var begun, ended []string
+	within := map[string]string{} // calls of the store
+	kept := &told{Store: memstore.New(), call: func(ctx context.Context, what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		in, _ := ctx.Value(name{}).(string)
+		within[what] = in
+	}}
+	a := start(t, server.Options{Store: kept, NoDPoPNonce: true, Trace: func(ctx context.Context, what string) (context.Context, func(error)) {
+		mu.Lock()
+		defer mu.Unlock()
+		outer, _ := ctx.Value(name{}).(string)
+		what = outer + "/" + what
+		begun = append(begun, what)
+		return context.WithValue(ctx, name{}, what), func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				what += " fails"
+			}
+			ended = append(ended, what)
+		}
+	}})
+	k := key(t)
+	a.trust(k, nil)
+	c := a.add("c", "", nil)
+	a.bound(c, k, "grant_type", grant.GrantType, "assertion", a.grantOf(k, nil)).want(t, 200, "")
+	want := []string{"/authenticate", "/verify", "/verify", "/sign"}
+	if !slices.Equal(begun, want) || !slices.Equal(ended, want) {
+		t.Errorf("%v %v", begun, ended)
+	}
+	if within["Document client"] != "/authenticate" || within["Use"] != "/verify" || within["AddGrant"] != "" {
+		t.Errorf("%v", within)
+	}
+	ended = nil
+	a.do(call{path: "/token", header: basic("c", "x"), form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
+	if !slices.Equal(ended, []string{"/authenticate fails"}) {
+		t.Error(ended)
+	}
+	ended = nil
+	a.introspect(c, "x", "application/token-introspection+jwt").want(t, 200, "")
+	if !slices.Equal(ended, []string{"/authenticate", "/sign"}) {
+		t.Error(ended)
+	}
+}
+
+// told tells of its calls.
+type told struct {
+	store.Store
+	call func(ctx context.Context, what string)
+}
+
+func (s *told) Document(ctx context.Context, kind, id string) (store.Document, error) {
+	s.call(ctx, "Document "+kind)
+	return s.Store.Document(ctx, kind, id)
+}
+
+func (s *told) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bool, error) {
+	s.call(ctx, "Use")
+	return s.Store.Use(ctx, now, uses...)
+}
+
+func (s *told) AddGrant(ctx context.Context, g store.Grant) error {
+	s.call(ctx, "AddGrant")
+	return s.Store.AddGrant(ctx, g)
+}
