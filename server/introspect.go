@@ -161,11 +161,13 @@ func (q *request) signAnswer(answer *introspection.Response) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	audience := q.client.ID
-	if q.client.introspect != nil {
-		audience = q.client.introspect.Identifier
+	// RFC 9701, Section 5: it identifies the API that asks. That is known by two names, and clients look for the one that they have
+	// authenticated by.
+	audience := jwt.Audience{q.client.ID}
+	if own := q.client.introspect; own != nil && own.Identifier != q.client.ID {
+		audience = jwt.Audience{own.Identifier, q.client.ID}
 	}
-	r := jwt.Registered{Issuer: q.o.Issuer, Audience: jwt.Audience{audience}, IssuedAt: q.now.Truncate(time.Second)}
+	r := jwt.Registered{Issuer: q.o.Issuer, Audience: audience, IssuedAt: q.now.Truncate(time.Second)}
 	c := introspection.Claims{Response: answer}
 	if m.IntrospectionEncryptedAlg == "" {
 		return introspection.Sign(q.ctx, key, r, c)

@@ -146,6 +146,17 @@ func Test_RFC9701(t *testing.T) {
 			}
 		}
 	})
+	t.Run("5 aud", func(t *testing.T) { // by both names that the API has here
+		for _, name := range []string{servertest.Resource, "api"} {
+			v, err := introspection.NewVerifier(a.Options.Keys, introspection.Policy{Issuers: []string{a.URL}, Audiences: []string{name}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.Verify(ctx, a.introspect(api, raw, introspection.MediaType).Body.String()); err != nil {
+				t.Error(name, err)
+			}
+		}
+	})
 	t.Run("5 nothing of what is not active", func(t *testing.T) {
 		w := a.introspect(api, "x", introspection.MediaType)
 		answer, err := v.Read(ctx, w.Header().Get("Content-Type"), w.Body.Bytes())
