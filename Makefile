@@ -38,7 +38,7 @@ help: ## print this list
 
 test: tools gofumpt vet promises platforms 386 fips suites race ## everything that a change must pass
 
-tools: ## check for Go, git, a C compiler (which the race detector needs) and Node.js (which some peers need)
+tools: ## check for Go, git, a C compiler (which the race detector needs) and Node.js, Python and curl (which some peers need)
 	@command -v $(GO) >/dev/null || { echo "error: there is no '$(GO)' command; install Go $(GO_MINIMUM) or newer (go.dev/doc/install)" >&2; exit 1; }
 	@have=$$(GOTOOLCHAIN=local $(GO) env GOVERSION); have=$${have#go}; \
 	if [ "$$(printf '%s\n' $(GO_MINIMUM) "$${have%%[-r ]*}" | sort -V | head -n 1)" != $(GO_MINIMUM) ]; then \
@@ -59,6 +59,13 @@ tools: ## check for Go, git, a C compiler (which the race detector needs) and No
 			apt-get update -q && apt-get install -qy --no-install-recommends nodejs npm; \
 		else \
 			echo "there is no Node.js with npm: the peers that run in it are left out of the comparisons" >&2; \
+		fi; \
+	fi
+	@if ! { python3 -m pip --version && command -v curl; } >/dev/null 2>&1; then \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			apt-get update -q && apt-get install -qy --no-install-recommends python3 python3-pip curl; \
+		else \
+			echo "there is no Python with pip, or no curl: these peers are left out of the comparisons" >&2; \
 		fi; \
 	fi
 
@@ -111,7 +118,7 @@ fips: ## the library's tests in FIPS 140-3 mode
 
 suites: ## the suites of others and the peers, without the race detector, and what they came to
 	@echo "== suites"
-	@$(GO) -C interop test -v -run '^Test(Encryption|Wycheproof|Clients)$$' ./matrix ./wycheproof ./clients | grep -vE '^ *(=== RUN|--- PASS)'
+	@$(GO) -C interop test -v -run '^Test(Encryption|Wycheproof|Clients)$$' ./matrix ./wycheproof ./clients ./server | grep -vE '^ *(=== RUN|--- PASS)'
 
 timing: ## how far the time of a refusal tells what was wrong: some minutes
 	@$(GO) -C interop run ./timing

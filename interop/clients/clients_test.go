@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jotsuite/jot/interop/node"
+	"github.com/jotsuite/jot/interop/process"
 )
 
 // peers are the columns of the table. Those of Node.js are of ../npm.
@@ -72,7 +73,7 @@ func but(known ...string) func(string) bool {
 // rig is what the checks need.
 type rig struct {
 	*server
-	node *node.Process
+	node *process.Process
 	t    *testing.T
 }
 

@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -14,16 +13,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +29,7 @@ import (
 	oauth2jwt "golang.org/x/oauth2/jwt"
 
 	"github.com/jotsuite/jot/client"
+	"github.com/jotsuite/jot/interop/exports"
 	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/clientauth"
@@ -254,28 +249,10 @@ func goLacks() []lack {
 // goNames are the names of functions and methods that the packages export.
 func goNames(t *testing.T) map[string][]string {
 	t.Helper()
-	names := map[string][]string{}
-	for peer, packages := range map[string][]string{
-		"x/oauth2": {"golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials", "golang.org/x/oauth2/jwt"},
-		"go-oidc":  {"github.com/coreos/go-oidc/v3/oidc", "github.com/coreos/go-oidc/v3/oidc/oidctest"},
-	} {
-		out, err := exec.Command("go", append([]string{"list", "-f", "{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}"}, packages...)...).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for file := range bytes.FieldsSeq(out) {
-			f, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(string(file)), nil, parser.SkipObjectResolution)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range f.Decls {
-				if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.IsExported() {
-					names[peer] = append(names[peer], fn.Name.Name)
-				}
-			}
-		}
+	return map[string][]string{
+		"x/oauth2": exports.Of(t, "golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials", "golang.org/x/oauth2/jwt"),
+		"go-oidc":  exports.Of(t, "github.com/coreos/go-oidc/v3/oidc", "github.com/coreos/go-oidc/v3/oidc/oidctest"),
 	}
-	return names
 }
 
 // newCertificate makes a client certificate, in PEM, and its thumbprint.

@@ -6,10 +6,11 @@ import (
 	"testing"
 
 	"github.com/jotsuite/jot/interop/node"
+	"github.com/jotsuite/jot/interop/process"
 )
 
 // peer is the package jose, in a process of Node.js.
-type peer struct{ *node.Process }
+type peer struct{ *process.Process }
 
 // job and answer are what npm/encryption.mjs reads and writes.
 type job struct {

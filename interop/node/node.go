@@ -3,32 +3,25 @@
 package node
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jotsuite/jot/interop/process"
 )
 
 // dir is where the packages are, from the folder of each package of the module, in which its tests run.
 var dir = filepath.Join("..", "npm")
 
-// Process is a process of Node.js that does one job after the other.
-type Process struct {
-	in  io.Writer
-	out *bufio.Reader
-}
-
-// Start starts a Process, after it has installed what the lock file has. Where there is no Node.js it returns nil; with
+// Start starts the process that does them, after it has installed what the lock file has. Where there is no Node.js it returns nil; with
 // CI=true in the environment that is a failure, so that a comparison never passes there for want of a peer.
-func Start(t testing.TB) *Process {
+func Start(t testing.TB) *process.Process {
 	t.Helper()
 	if lack := lacks(); lack != "" {
 		const message = "%s: install Node.js 20 or newer with npm to compare with the peers that run in it"
@@ -43,49 +36,7 @@ func Start(t testing.TB) *Process {
 	}
 	cmd := exec.Command("node", "peer.mjs")
 	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("node: %v\n%s", err, stderr.Bytes())
-		}
-	})
-	return &Process{in, bufio.NewReader(out)}
-}
-
-// Do has the job done that j is in JSON, with the name of it in "do", and reads the answer into a. What the job fails
-// with is the error.
-func (p *Process) Do(j, a any) error {
-	line, err := json.Marshal(j)
-	if err != nil {
-		return err
-	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		return err
-	}
-	if line, err = p.out.ReadBytes('\n'); err != nil {
-		return err
-	}
-	var failure struct{ Error string }
-	if err := json.Unmarshal(line, &failure); err != nil {
-		return err
-	}
-	if failure.Error != "" {
-		return errors.New(failure.Error)
-	}
-	return json.Unmarshal(line, a)
+	return process.Start(t, cmd)
 }
 
 // Lock is the lock file.

@@ -1,11 +1,12 @@
 // Does jobs for the tests of the packages beside this folder: one job in JSON a line on standard input, one answer a line
-// on standard output, in the same order. What a job fails with is {"error":TEXT}, with the reasons behind it.
+// on standard output, in the same order. What a job fails with is {"failed":TEXT}, with the reasons behind it.
 import { createInterface } from 'node:readline'
 import * as encryption from './encryption.mjs'
 import * as tokens from './tokens.mjs'
 import * as flows from './flows.mjs'
+import * as service from './service.mjs'
 
-const jobs = { ...encryption, ...tokens, ...flows }
+const jobs = { ...encryption, ...tokens, ...flows, ...service }
 
 function text(err) {
   if (!(err instanceof Error)) return ''
@@ -23,7 +24,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     const job = JSON.parse(line)
     answer = await jobs[job.do](job)
   } catch (err) {
-    answer = { error: text(err) || String(err) }
+    answer = { failed: text(err) || String(err) }
   }
   process.stdout.write(JSON.stringify(answer ?? {}) + '\n')
 }
