@@ -57,7 +57,7 @@ type Client struct {
 	// other secret then.
 	ChosenSecret string `json:"chosen_secret,omitempty"`
 
-	// Resources are the identifiers of those that it may get tokens for. Empty is all.
+	// Resources are the identifiers of those that it may get tokens for. Empty is all that are not Reserved.
 	Resources []string `json:"resources,omitempty"`
 	// Opaque gives it tokens that APIs have to ask the server about.
 	Opaque bool `json:"opaque,omitempty"`
@@ -290,7 +290,7 @@ func (s *Server) ready(c Client) (*client, error) {
 		return nil, err
 	}
 	if len(c.Resources) == 0 {
-		r.resources = s.resources
+		r.resources = s.open
 	}
 	for _, id := range c.Resources {
 		found := s.resource(id)

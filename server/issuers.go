@@ -44,7 +44,7 @@ type TrustedIssuer struct {
 	// sub is their client_id (RFC 9068, Section 5).
 	SubjectPrefix string `json:"subject_prefix,omitempty"`
 	// Scope is the most that it may grant, names with spaces between them, and Resources for what: empty is no scope, and all
-	// resources.
+	// resources that are not Reserved.
 	Scope     string   `json:"scope,omitempty"`
 	Resources []string `json:"resources,omitempty"`
 	// Clients are those that may present its grants. Empty is everybody, and who names no client too (RFC 7521, Section 4.1): the
@@ -123,6 +123,9 @@ func (s *Server) SaveIssuer(ctx context.Context, t TrustedIssuer) (*TrustedIssue
 	return &t, nil
 }
 
+// SecretIDs are the client keys of the installations whose secrets are kept.
+func (t *TrustedIssuer) SecretIDs() []string { return slices.Sorted(maps.Keys(t.sealed)) }
+
 func sealedOwner(issuer, id string) string { return "issuer\x00" + issuer + "\x00" + id }
 
 // Issuer returns a trusted issuer, without secrets, or store.ErrNotFound.
@@ -188,7 +191,7 @@ func (s *Server) readyIssuer(t TrustedIssuer) (*issuer, error) {
 			return nil, errDocument.Wrap(err)
 		}
 	}
-	if i.resources = s.resources; len(t.Resources) > 0 {
+	if i.resources = s.open; len(t.Resources) > 0 {
 		i.resources = nil
 	}
 	for _, id := range t.Resources {
@@ -236,6 +239,9 @@ func (s *Server) issuerKeys(t *TrustedIssuer) (jwk.Source, error) {
 	var err error
 	switch {
 	case t.JWKS != nil:
+		if all, _, err := jwk.ParseJWKs(t.JWKS); err == nil && slices.ContainsFunc(all, func(k jwk.JWK) bool { return k.IsPrivate() || k.KeyType() == "oct" }) {
+			return nil, errDocument.With("JWKS has a private or secret key, which all would see who are shown the issuer")
+		}
 		var set jwk.Set
 		if set, _, err = jwk.ParseSet(t.JWKS, o.Binding); err == nil && len(set) == 0 {
 			err = errors.New("there is no key in it that can be used")

@@ -114,6 +114,9 @@ type Resource struct {
 	Scopes oauth.Scopes
 	// Opaque gives it tokens that it has to ask the server about, in place of JWTs.
 	Opaque bool
+	// Reserved gives its tokens only to clients, and for grants of trusted issuers, that name it among their Resources. It is none of
+	// those that are meant where they name none.
+	Reserved bool
 	// Lifetime of its tokens, if it is shorter than that of others.
 	Lifetime time.Duration
 	// Claims are put into its tokens.

@@ -39,6 +39,7 @@ type Server struct {
 	secrets   *secrets
 	cache     *cache
 	resources []*resource
+	open      []*resource // those that are not Reserved
 	endpoints map[string]*endpoint
 
 	base, tokenURL string
@@ -77,6 +78,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		r := &resource{Resource: s.o.Resources[i]}
 		r.claims, _ = extraClaims(r.Claims) // which were read before
 		s.resources = append(s.resources, r)
+		if !r.Reserved {
+			s.open = append(s.open, r)
+		}
 		audiences = append(audiences, r.Identifier)
 	}
 	s.base = strings.TrimSuffix(o.Issuer, "/")
