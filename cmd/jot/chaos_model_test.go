@@ -64,6 +64,7 @@ type chaos struct {
 	problems     []string
 	answers      map[string]int
 	acknowledged int
+	contests     map[string]int // how often several asked for the same at once, and all got an answer
 	slow         []string
 	began        time.Time
 	families     []*lineage
@@ -80,7 +81,7 @@ type checked interface{ check(c *chaos) }
 func newChaos(t *testing.T, issuer string, retry bool) *chaos {
 	t.Helper()
 	c := &chaos{
-		issuer: issuer, retry: retry, secrets: map[string]string{}, answers: map[string]int{},
+		issuer: issuer, retry: retry, secrets: map[string]string{}, answers: map[string]int{}, contests: map[string]int{},
 		touched: map[checked]bool{}, refresh: map[string]*lineage{}, began: time.Now(),
 	}
 	for _, k := range []**jwk.PrivateKey{&c.appKey, &c.idpKey, &c.devKey} {
@@ -252,7 +253,7 @@ func together(n int, send func() answer) []answer {
 }
 
 // tally counts answers.
-func tally(answers []answer) (won, refused, lost int) {
+func (c *chaos) tally(kind string, answers []answer) (won, refused, lost int) {
 	for _, a := range answers {
 		switch {
 		case a.lost:
@@ -262,6 +263,11 @@ func tally(answers []answer) (won, refused, lost int) {
 		default:
 			refused++
 		}
+	}
+	if len(answers) > 1 && lost == 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.contests[kind]++
 	}
 	return won, refused, lost
 }
@@ -359,7 +365,7 @@ func (c *chaos) present(o *once, n int) {
 			return c.post("/token", "web", http.Header{"Dpop": {o.raw}}, "grant_type", "client_credentials")
 		}
 	})
-	won, refused, lost := tally(answers)
+	won, refused, lost := c.tally(o.kind, answers)
 	for _, a := range answers {
 		if a.refused() && a.body.Error != o.code && a.body.Error != oauth.UseDPoPNonce {
 			c.problem("a %s is refused with %s: %s", o.kind, a.body.Error, a.body.About)
@@ -505,7 +511,7 @@ func (c *chaos) rotate(f *lineage, n int) {
 	c.touch(f)
 	began := time.Now()
 	answers := c.exchange(f.last(), n)
-	won, refused, lost := tally(answers)
+	won, refused, lost := c.tally("refresh token", answers)
 	var next answer
 	for _, a := range answers {
 		switch {
@@ -633,12 +639,8 @@ func (f *lineage) check(c *chaos) {
 	}
 }
 
-// work does something, with n requests at once where several may ask for the same.
-func (c *chaos) work(n int) {
-	several := 1
-	if mathrand.IntN(4) == 0 {
-		several = n
-	}
+// work does something, with several requests at once where they may ask for the same.
+func (c *chaos) work(several int) {
 	switch k := mathrand.IntN(100); {
 	case k < 15:
 		c.present(c.newOnce("grant"), several)
@@ -768,5 +770,5 @@ func (c *chaos) report(t *testing.T) {
 	for _, s := range c.slow[:min(len(c.slow), 10)] {
 		fmt.Fprintf(&b, "\n   slow: %s", s)
 	}
-	t.Logf("%d writes acknowledged, %d slower than 0.2 s%s", c.acknowledged, len(c.slow), b.String())
+	t.Logf("%d writes acknowledged, contests %v, %d answers after more than 0.2 s%s", c.acknowledged, c.contests, len(c.slow), b.String())
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,15 +92,15 @@ type life struct {
 	started time.Time
 }
 
-// start starts a process that listens where base says, and does not wait for it.
-func (g *ground) start(base string) *life {
+// start starts a process behind f, and does not wait for it.
+func (g *ground) start(f *front) *life {
 	g.t.Helper()
 	command := os.Getenv(envCommand)
 	if command == "" {
 		command = "jot"
 	}
-	l := &life{front: newFront(base), g: g}
-	l.cmd = exec.Command(command, "serve", "--config", g.config(), "--addr", strings.TrimPrefix(base, "http://"))
+	l := &life{front: f, g: g}
+	l.cmd = exec.Command(command, "serve", "--config", g.config(), "--addr", strings.TrimPrefix(f.url, "http://"))
 	var err error
 	if l.log, err = os.CreateTemp(g.dir, "log"); err != nil {
 		g.t.Fatal(err)
@@ -121,13 +122,7 @@ func (g *ground) start(base string) *life {
 // ready waits until the process is, and notes how long that took.
 func (l *life) ready() {
 	l.g.t.Helper()
-	for l.get("/readyz") != http.StatusOK {
-		if time.Since(l.started) > 30*time.Second {
-			text, _ := os.ReadFile(l.log.Name())
-			l.g.t.Fatalf("it does not start\n%.2000s", text)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	l.g.until("a process gets ready", func() bool { return l.get("/readyz") == http.StatusOK })
 	l.g.slowest = max(l.g.slowest, time.Since(l.started))
 }
 
@@ -181,18 +176,19 @@ func kills(t *testing.T, n int) (int, bool) {
 	return n, true
 }
 
-// load has clients work for a time, in which something may happen.
-func (g *ground) load(clients, together int, meanwhile func()) {
+// load has clients work for a time, in which something may happen. Where there are several who may ask for the same at once, so
+// many do.
+func (g *ground) load(clients []func() (several int), meanwhile func()) {
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
-	for range clients {
+	for _, several := range clients {
 		wg.Go(func() {
 			for {
 				select {
 				case <-stop:
 					return
 				default:
-					g.work(together)
+					g.work(several())
 				}
 			}
 		})
@@ -202,10 +198,40 @@ func (g *ground) load(clients, together int, meanwhile func()) {
 	wg.Wait()
 }
 
+func alone() int { return 1 }
+
+// sometimes is some, now and then.
+func sometimes() int {
+	if mathrand.IntN(4) == 0 {
+		return 4
+	}
+	return 1
+}
+
+// until waits for what has to come about, however long that takes a machine that is busy.
+func (g *ground) until(what string, f func() bool) time.Duration {
+	g.t.Helper()
+	began := time.Now()
+	for !f() {
+		if time.Since(began) > time.Minute {
+			g.t.Fatalf("in vain: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// more waits until n more writes were acknowledged.
+func (g *ground) more(n int) {
+	g.t.Helper()
+	before := g.sofar()
+	g.until("clients get answers", func() bool { return g.sofar() >= before+n })
+}
+
 // live starts a process, and looks what has become of all that was acknowledged.
 func (g *ground) live(everything bool) *life {
 	g.t.Helper()
-	l := g.start(g.issuer)
+	l := g.start(newFront(g.issuer))
 	g.fronts = []*front{l.front}
 	l.ready()
 	g.checkAll(everything)
@@ -217,7 +243,7 @@ func (g *ground) run(kills int) {
 	g.t.Helper()
 	for i := range kills {
 		if mathrand.IntN(8) == 0 && i > 0 {
-			l := g.start(g.issuer)
+			l := g.start(newFront(g.issuer))
 			time.Sleep(time.Duration(mathrand.IntN(100)) * time.Millisecond)
 			l.kill()
 			continue
@@ -226,12 +252,9 @@ func (g *ground) run(kills int) {
 		if len(g.problems) > 0 {
 			break
 		}
-		g.load(16, 4, func() {
-			before, deadline := g.sofar(), time.Now().Add(30*time.Second)
+		g.load(slices.Repeat([]func() int{sometimes}, 16), func() {
 			time.Sleep(time.Duration(150+mathrand.IntN(300)) * time.Millisecond)
-			for g.sofar() < before+20 && time.Now().Before(deadline) { // on a machine that is busy
-				time.Sleep(10 * time.Millisecond)
-			}
+			g.more(1)
 			l.kill()
 		})
 	}
