@@ -34,13 +34,20 @@ type serving struct {
 // startServe runs jot serve in a folder until it listens.
 func startServe(t *testing.T, dir string, args ...string) *serving {
 	t.Helper()
-	s := &serving{t: t, ended: make(chan error, 1)}
-	s.cmd = exec.Command("jot", append([]string{"serve"}, args...)...)
+	cmd := exec.Command("jot", append([]string{"serve"}, args...)...)
+	cmd.Dir = dir
+	return startServing(t, cmd)
+}
+
+// startServing starts a command that is jot serve, and waits until it listens.
+func startServing(t *testing.T, cmd *exec.Cmd) *serving {
+	t.Helper()
+	s := &serving{t: t, cmd: cmd, ended: make(chan error, 1)}
 	var err error
 	if s.stdout, err = os.CreateTemp(t.TempDir(), "stdout"); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd.Dir, s.cmd.Stdout = dir, s.stdout
+	s.cmd.Stdout = s.stdout
 	pipe, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
