@@ -59,13 +59,17 @@ type as struct {
 	t   testing.TB
 	mu  sync.Mutex
 	log []server.Event
+	own bool // it is told itself, and not the test
 }
 
 func start(t testing.TB, o server.Options) *as {
 	t.Helper()
 	a := &as{t: t}
-	if o.Observe == nil {
-		o.Observe = func(_ context.Context, e *server.Event) {
+	if a.own = o.Observe == nil; a.own {
+		o.Observe = func(ctx context.Context, e *server.Event) {
+			if told, ok := ctx.Value(toldKey{}).(*[]server.Event); ok {
+				*told = append(*told, *e)
+			}
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.log = append(a.log, *e)
@@ -136,11 +140,39 @@ func (a *as) do(c call) answer {
 	if c.host != "" {
 		r.Host = c.host
 	}
+	var told []server.Event
+	r = r.WithContext(context.WithValue(r.Context(), toldKey{}, &told))
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)
 	out := answer{w, nil}
 	_ = json.Unmarshal(w.Body.Bytes(), &out.json)
+	a.explained(r, out, told)
 	return out
+}
+
+type toldKey struct{}
+
+// explained holds what the operator is told of each request to an endpoint of OAuth to its answer: it is one event, and of an error it
+// has the same code.
+func (a *as) explained(r *http.Request, w answer, told []server.Event) {
+	a.t.Helper()
+	path := strings.TrimPrefix(r.URL.Path, "/tenant") // of an issuer with a path
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	names := map[string]string{"token": "token", "introspect": "introspection", "revoke": "revocation", "register": "registration"}
+	if names[first] == "" || w.Code == http.StatusNotFound || r.Method == http.MethodOptions || !a.own {
+		return
+	}
+	if len(told) != 1 {
+		a.t.Errorf("%s %s: the operator is told %d things", r.Method, r.URL.Path, len(told))
+		return
+	}
+	e := told[0]
+	if e.Endpoint != names[first] || e.Status != w.Code || (e.Err != nil) != (w.Code >= 400) || e.Err != nil && e.Err.Code != w.text("error") {
+		a.t.Errorf("%s %s: %d %s, and the operator is told %+v", r.Method, r.URL.Path, w.Code, w.Body, e)
+	}
+	if text := e.LogValue().String(); e.Err != nil && !strings.Contains(text, e.Err.Description) {
+		a.t.Errorf("the log does not say why: %s", text)
+	}
 }
 
 func basic(id, secret string) http.Header {
@@ -323,4 +355,31 @@ func detailTypes(names ...string) map[string]func(context.Context, string, *oaut
 		out[name] = func(context.Context, string, *oauth.AuthorizationDetail) error { return nil }
 	}
 	return out
+}
+
+func must(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// parts are the header and the claims of a JWT, as they are.
+func parts(t testing.TB, raw string) (header, claims map[string]any) {
+	t.Helper()
+	p := strings.Split(raw, ".")
+	if len(p) != 3 {
+		t.Fatalf("%q is no JWT", raw)
+	}
+	for i, to := range []*map[string]any{&header, &claims} {
+		b, err := base64.RawURLEncoding.DecodeString(p[i])
+		if err == nil {
+			err = json.Unmarshal(b, to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return header, claims
 }
