@@ -148,9 +148,18 @@ func storeFailure(err error) *failure {
 // isMemory reports whether nothing is kept.
 func (f *settings) isMemory() bool { return f.store == "memory" }
 
+// sqlite returns the name of the database, if it is a file of SQLite.
+func (f *settings) sqlite() (path string, ok bool) {
+	if f.store == "" {
+		return filepath.Join(f.data, "jot.db"), true
+	}
+	path, ok = strings.CutPrefix(f.store, "sqlite:")
+	return path, ok && path != "" && !strings.ContainsAny(path, "?#") // which have a meaning to the driver
+}
+
 func (f *settings) openStore(ctx context.Context) (serverstore.Store, error) {
-	path := filepath.Join(f.data, "jot.db")
-	switch scheme, rest, _ := strings.Cut(f.store, ":"); {
+	path, isFile := f.sqlite()
+	switch scheme, _, _ := strings.Cut(f.store, ":"); {
 	case f.isMemory():
 		return memstore.New(), nil
 	case scheme == "postgres", scheme == "postgresql":
@@ -159,9 +168,7 @@ func (f *settings) openStore(ctx context.Context) (serverstore.Store, error) {
 		if err := privateFolder(f.data); err != nil {
 			return nil, err
 		}
-	case scheme == "sqlite" && rest != "" && !strings.ContainsAny(rest, "?#"): // which have a meaning to the driver
-		path = rest
-	default:
+	case !isFile:
 		return nil, fail(exitUsage, "write sqlite:PATH, postgres://… or memory", "%s is no store", quoted(withoutPassword(f.store)))
 	}
 	// The database has private keys in it, and its other files get the mode of this one.
