@@ -89,7 +89,7 @@ type registered struct {
 
 // job is one of the client.
 func (r *rig) job(c *registered, what string) job {
-	j := job{What: what, Issuer: r.issuer, ClientID: c.id, Method: c.method, Secret: c.secret, TLS: c.tls, Metadata: c.metadata, key: c.key, decrypt: c.recipient}
+	j := job{What: what, service: r.service, Issuer: r.issuer, ClientID: c.id, Method: c.method, Secret: c.secret, TLS: c.tls, Metadata: c.metadata, key: c.key, decrypt: c.recipient}
 	if c.key != nil {
 		j.Key = private(c.key.PrivateJWK())
 	}
@@ -113,9 +113,22 @@ func (r *rig) add(name string, m oauth.ClientMetadata, c registered) {
 	r.clients[name] = &c
 }
 
+// addCertified registers clients with certificates.
+func (r *rig) addCertified() {
+	key := must(jwk.Generate(jwa.ES256))
+	certificate, certificateKey := r.clientCA.certify(false)
+	r.add("tls_client_auth", oauth.ClientMetadata{AuthMethod: "tls_client_auth", TLSSANDNS: "client.example"}, registered{tls: r.files(certificate, certificateKey)})
+	certificate, certificateKey = r.clientCA.certify(true)
+	own := must(jwk.NewPrivateKey(jwa.ES256, "own", certificateKey)).JWK()
+	own = must(own.With("x5c", []string{base64.StdEncoding.EncodeToString(certificate.Raw)}))
+	set, _ := json.Marshal(map[string]any{"keys": []any{json.RawMessage(must(own.Public().MarshalJSON()))}})
+	r.add("self_signed_tls_client_auth", oauth.ClientMetadata{AuthMethod: "self_signed_tls_client_auth", JWKS: set}, registered{tls: r.files(certificate, certificateKey)})
+	set = must(jwk.Set{key.Public()}.MarshalJSON())
+	r.add("bound", oauth.ClientMetadata{AuthMethod: "private_key_jwt", JWKS: set, CertificateBoundTokens: true}, registered{key: key, tls: r.files(certificate, certificateKey)})
+}
+
 // addClients registers one for each method, and what else the rows need.
 func (r *rig) addClients() {
-	r.clients = map[string]*registered{}
 	for _, method := range []string{"client_secret_basic", "client_secret_post", "client_secret_jwt"} {
 		r.add(method, oauth.ClientMetadata{AuthMethod: method}, registered{})
 	}
@@ -123,16 +136,6 @@ func (r *rig) addClients() {
 	set := must(jwk.Set{key.Public()}.MarshalJSON())
 	r.add("private_key_jwt", oauth.ClientMetadata{AuthMethod: "private_key_jwt", JWKS: set}, registered{key: key})
 	r.add("grants", oauth.ClientMetadata{GrantTypes: []string{grant.GrantType, "refresh_token"}}, registered{})
-
-	certificate, certificateKey := r.ca.certify(false)
-	r.add("tls_client_auth", oauth.ClientMetadata{AuthMethod: "tls_client_auth", TLSSANDNS: "client.example"}, registered{tls: r.files(certificate, certificateKey)})
-	certificate, certificateKey = r.ca.certify(true)
-	own := must(jwk.NewPrivateKey(jwa.ES256, "own", certificateKey)).JWK()
-	own = must(own.With("x5c", []string{base64.StdEncoding.EncodeToString(certificate.Raw)}))
-	set, _ = json.Marshal(map[string]any{"keys": []any{json.RawMessage(must(own.Public().MarshalJSON()))}})
-	r.add("self_signed_tls_client_auth", oauth.ClientMetadata{AuthMethod: "self_signed_tls_client_auth", JWKS: set}, registered{tls: r.files(certificate, certificateKey)})
-	set = must(jwk.Set{key.Public()}.MarshalJSON())
-	r.add("bound", oauth.ClientMetadata{AuthMethod: "private_key_jwt", JWKS: set, CertificateBoundTokens: true}, registered{key: key, tls: r.files(certificate, certificateKey)})
 
 	recipient := must(jwk.GenerateDecryptionKey(jwa.ECDH_ES_A256KW, "P-256"))
 	set = must(json.Marshal(map[string]any{"keys": []any{recipient.Public()}}))
@@ -229,7 +232,7 @@ func (r *rig) check(p *peer, a answer, w want) error {
 	case c.Confirmation != nil:
 		return errors.New("the token is bound, and nobody has asked for that")
 	}
-	j := job{What: "verify", Issuer: r.issuer, Audience: api, URL: api + "/orders", Token: a.AccessToken, Proof: proof, JWKS: r.issuer + "/jwks"}
+	j := job{service: r.service, What: "verify", Issuer: r.issuer, Audience: api, URL: api + "/orders", Token: a.AccessToken, Proof: proof, JWKS: r.issuer + "/jwks"}
 	verifiers := map[string]func(job) (answer, error){p.name: p.verify}
 	if r.jose != nil {
 		verifiers["jose"] = func(j job) (a answer, err error) {
@@ -287,7 +290,7 @@ func (r *rig) credentials(name string, w want) row {
 		case "another authority":
 			j.TLS = r.files(newAuthority().certify(false))
 		case "another certificate":
-			j.TLS = r.files(r.ca.certify(true))
+			j.TLS = r.files(r.clientCA.certify(true))
 		}
 		a, err := p.do(j)
 		if err == nil && again {
@@ -306,36 +309,54 @@ func broken(kind, name string) *defect {
 	return &defect{kind, map[string]map[string]any{
 		"exp": {"exp": now - 3600, "iat": now - 3660},
 		"aud": {"aud": "https://other.example"},
+		"htu": {"htu": "https://other.example/token"},
 		"jti": {"jti": fmt.Sprint(now, kind, time.Now().UnixNano())}, // the same one twice
 	}[name]}
 }
 
-func (r *rig) rows() []row {
-	named := func(name string, row row) row {
-		row.name = name
-		return row
+// certified are the rows of clients with certificates.
+func (r *rig) certified(where string) []row {
+	return []row{
+		named("tls_client_auth"+where, r.credentials("tls_client_auth", want{})),
+		named("self_signed_tls_client_auth"+where, r.credentials("self_signed_tls_client_auth", want{})),
+		named("certificate-bound token"+where, r.credentials("bound", want{certified: true})),
 	}
+}
+
+func named(name string, row row) row {
+	row.name = name
+	return row
+}
+
+// metadata is what a client finds by the issuer identifier.
+func (r *rig) metadata(name string) row {
+	return row{name, func(p *peer, defect string) error {
+		j := job{service: r.service, What: "discover", Issuer: r.issuer}
+		if defect != "" {
+			j.Issuer = r.alias()
+		}
+		a, err := p.do(j)
+		if err == nil && (a.Issuer != r.issuer || a.TokenEndpoint != r.issuer+"/token") {
+			err = fmt.Errorf("it reads %+v", a)
+		}
+		return err
+	}, map[string]string{"another name": "issuer"}}
+}
+
+// alias is another name of the issuer's host.
+func (r *rig) alias() string {
+	return strings.NewReplacer("localhost", "127.0.0.1", "127.0.0.1", "localhost").Replace(r.issuer)
+}
+
+func (r *rig) rows() []row {
 	basic := r.clients["client_secret_basic"]
 	return []row{
-		{"metadata", func(p *peer, defect string) error {
-			j := job{What: "discover", Issuer: r.issuer}
-			if defect != "" {
-				j.Issuer = strings.Replace(j.Issuer, "localhost", "127.0.0.1", 1)
-			}
-			a, err := p.do(j)
-			if err == nil && (a.Issuer != r.issuer || a.TokenEndpoint != r.issuer+"/token") {
-				err = fmt.Errorf("it reads %+v", a)
-			}
-			return err
-		}, map[string]string{"another name": "issuer"}},
+		r.metadata("metadata"),
 		named("client_secret_basic", r.credentials("client_secret_basic", want{})),
 		named("client_secret_post", r.credentials("client_secret_post", want{})),
 		named("client_secret_jwt", r.credentials("client_secret_jwt", want{})),
 		named("private_key_jwt", r.credentials("private_key_jwt", want{})),
-		named("tls_client_auth, behind a proxy", r.credentials("tls_client_auth", want{})),
-		named("self_signed_tls_client_auth, behind a proxy", r.credentials("self_signed_tls_client_auth", want{})),
-		named("certificate-bound token, behind a proxy", r.credentials("bound", want{certified: true})),
-		{"DPoP with a nonce of the server", r.proof, map[string]string{"htu": oauth.InvalidDPoPProof}},
+		{"DPoP with a nonce of the server", r.proof, map[string]string{"htu": oauth.InvalidDPoPProof, "jti": oauth.InvalidDPoPProof}},
 		{"scope and resource", func(p *peer, defect string) error {
 			j := r.job(basic, "token")
 			parameters := map[string]any{"grant_type": "client_credentials", "scope": "read", "resource": api}
@@ -390,24 +411,35 @@ func (r *rig) proof(p *peer, defect string) error {
 	j.Parameters = map[string]any{"grant_type": "client_credentials"}
 	j.dpop, j.DPoP = key, private(key.PrivateJWK())
 	if defect != "" {
-		j.Defect = &defectHTU
+		j.Defect = broken("dpop-proof", defect)
 	}
-	before := strings.Count(r.logged(), oauth.UseDPoPNonce)
+	before := r.asked(0)
 	a, err := p.do(j)
 	if err != nil {
 		return err
 	}
-	if asked := strings.Count(r.logged(), oauth.UseDPoPNonce) - before; asked != 1 {
+	if defect == "jti" {
+		_, err = p.do(j)
+		return err
+	}
+	if asked := r.asked(before+1) - before; asked != 1 {
 		return fmt.Errorf("the server has asked for a nonce %d times, want once", asked)
 	}
 	return r.check(p, a, want{subject: c.id, client: c.id, scope: "read write", tokenType: "DPoP", dpop: key})
 }
 
-var defectHTU = defect{"dpop-proof", map[string]any{"htu": "https://other.example/token"}}
+// asked is how often the server has asked for a nonce, which the log says, at the latest when it has been read as far as that.
+func (r *rig) asked(atLeast int) int {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if n := strings.Count(r.logged(), oauth.UseDPoPNonce); n >= atLeast || time.Now().After(end) {
+			return n
+		}
+	}
+}
 
 // bearer is the oldest use: a program signs a JWT and posts it.
 func (r *rig) bearer(p *peer, defect string) error {
-	j := job{What: "token", Issuer: r.issuer, Method: "none", Parameters: map[string]any{"grant_type": grant.GrantType, "scope": "read"}}
+	j := job{service: r.service, What: "token", Issuer: r.issuer, Method: "none", Parameters: map[string]any{"grant_type": grant.GrantType, "scope": "read"}}
 	j.Grant = &granted{Issuer: partner, Subject: alice, Key: private(r.partnerKey.PrivateJWK()), key: r.partnerKey, rsa: r.partnerRSA}
 	if defect != "" {
 		j.Defect = broken("authorization-grant", defect)
@@ -569,7 +601,7 @@ func (r *rig) registers(p *peer, defect string) error {
 	case "no keys":
 		m["token_endpoint_auth_method"] = "private_key_jwt"
 	}
-	a, err := p.do(job{What: "register", Issuer: r.issuer, Metadata: m})
+	a, err := p.do(job{service: r.service, What: "register", Issuer: r.issuer, Metadata: m})
 	if err != nil {
 		return err
 	}
@@ -590,7 +622,7 @@ func (r *rig) registers(p *peer, defect string) error {
 func (r *rig) manage(p *peer, defect string) error {
 	c := r.register(oauth.ClientMetadata{Name: "before"})
 	ask := func(method string, metadata map[string]any) (answer, error) {
-		j := job{What: "manage", Issuer: r.issuer, URL: c.RegistrationURI, Token: c.RegistrationToken, Parameters: map[string]any{"method": method}, Metadata: metadata}
+		j := job{service: r.service, What: "manage", Issuer: r.issuer, URL: c.RegistrationURI, Token: c.RegistrationToken, Parameters: map[string]any{"method": method}, Metadata: metadata}
 		if defect == "another token" {
 			j.Token = strings.Repeat("x", len(j.Token))
 		}
@@ -616,11 +648,13 @@ func (r *rig) manage(p *peer, defect string) error {
 }
 
 func TestClients(t *testing.T) {
-	s := start(t)
-	r := &rig{service: s}
+	jot := build(t)
+	here, jose := jot.peers(t)
+	r := &rig{jot.start(behindProxy), jose, map[string]*registered{}}
 	r.addClients()
-	here, jose := s.peers(t)
-	r.jose = jose
+	r.addCertified()
+	direct := &rig{jot.start(withTLS), jose, map[string]*registered{}}
+	direct.addCertified()
 
 	exchanges, controls := 0, 0
 	used := map[int]bool{}
@@ -629,7 +663,7 @@ func TestClients(t *testing.T) {
 	for _, c := range columns {
 		fmt.Fprintf(&table, " %s", c)
 	}
-	for _, row := range r.rows() {
+	for _, row := range slices.Concat(r.rows(), r.certified(", behind a proxy"), direct.certified(", by TLS"), []row{direct.metadata("metadata, by TLS")}) {
 		fmt.Fprintf(&table, "\n%-44s", row.name)
 		if len(row.controls) == 0 {
 			t.Errorf("%s has no control", row.name)

@@ -63,7 +63,8 @@ type job struct {
 	Proof    string `json:"proof,omitempty"`
 	JWKS     string `json:"jwks,omitempty"`
 
-	// What the peers in Go sign with.
+	// What the peers in Go need: the service, and what they sign with.
+	service   *service
 	key, dpop *jwk.PrivateKey
 	decrypt   *jwk.DecryptionKey
 }
@@ -122,8 +123,10 @@ type peer struct {
 }
 
 // peers are those that run here.
-func (s *service) peers(t *testing.T) (all []*peer, jose *process.Process) {
+func (c *command) peers(t *testing.T) (all []*peer, jose *process.Process) {
 	t.Helper()
+	t.Setenv("NODE_EXTRA_CA_CERTS", c.bundle)
+	t.Setenv("REQUESTS_CA_BUNDLE", c.bundle)
 	of := func(p *process.Process, name string) func(job) (answer, error) {
 		return func(j job) (a answer, err error) {
 			j.Do = name
@@ -146,14 +149,14 @@ func (s *service) peers(t *testing.T) (all []*peer, jose *process.Process) {
 			&peer{"openid-client", of(jose, "serviceOpenIDClient"), nil, known["openid-client"]},
 		)
 	}
-	all = append(all, &peer{"x/oauth2", s.xoauth2, nil, exports.Of(t, "golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials", "golang.org/x/oauth2/jwt")})
+	all = append(all, &peer{"x/oauth2", xoauth2, nil, exports.Of(t, "golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials", "golang.org/x/oauth2/jwt")})
 	if p := python.Start(t); p != nil {
 		do := of(p, "serviceAuthlib")
 		all = append(all, &peer{"Authlib", do, do, names(p)["Authlib"]})
 	}
 	switch _, err := exec.LookPath("curl"); {
 	case err == nil:
-		all = append(all, &peer{"curl", s.curl, nil, nil})
+		all = append(all, &peer{"curl", curl, nil, nil})
 	case os.Getenv("CI") == "true":
 		t.Fatal("there is no curl")
 	default:
@@ -216,15 +219,15 @@ func (j *job) form() url.Values {
 }
 
 // at is where an endpoint is for the client.
-func (s *service) at(j *job, path string) string {
+func (j *job) at(path string) string {
 	if j.TLS != nil {
-		return s.proxy.URL + path
+		return j.service.mtls + path
 	}
 	return j.Issuer + path
 }
 
 // xoauth2 has golang.org/x/oauth2 do what it can.
-func (s *service) xoauth2(j job) (a answer, err error) {
+func xoauth2(j job) (a answer, err error) {
 	ctx := context.Background()
 	if j.TLS != nil {
 		c := &tls.Config{RootCAs: x509.NewCertPool()}
@@ -232,7 +235,9 @@ func (s *service) xoauth2(j job) (a answer, err error) {
 		if j.TLS.Cert != "" {
 			c.Certificates = []tls.Certificate{must(tls.X509KeyPair([]byte(j.TLS.Cert), []byte(j.TLS.Key)))}
 		}
-		ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: &http.Transport{TLSClientConfig: c}})
+		transport := &http.Transport{TLSClientConfig: c}
+		defer transport.CloseIdleConnections()
+		ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: transport})
 	}
 	var src oauth2.TokenSource
 	form := j.form()
@@ -251,7 +256,7 @@ func (s *service) xoauth2(j job) (a answer, err error) {
 	case j.Grant != nil:
 		c := &oauth2jwt.Config{
 			Email: j.Grant.Issuer, PrivateKey: must(must(j.Grant.rsa.PrivateJWK()).MarshalPrivatePEM()), PrivateKeyID: j.Grant.rsa.KeyID(),
-			Subject: j.Grant.Subject, Scopes: strings.Fields(form.Get("scope")), TokenURL: s.at(&j, "/token"),
+			Subject: j.Grant.Subject, Scopes: strings.Fields(form.Get("scope")), TokenURL: j.at("/token"),
 		}
 		if j.Defect == nil {
 			c.Email = legacy // it writes no jti by itself
@@ -266,12 +271,12 @@ func (s *service) xoauth2(j job) (a answer, err error) {
 		}
 		src = c.TokenSource(ctx)
 	case form.Get("grant_type") == "refresh_token":
-		c := &oauth2.Config{ClientID: j.ClientID, ClientSecret: j.Secret, Endpoint: oauth2.Endpoint{TokenURL: s.at(&j, "/token"), AuthStyle: style}}
+		c := &oauth2.Config{ClientID: j.ClientID, ClientSecret: j.Secret, Endpoint: oauth2.Endpoint{TokenURL: j.at("/token"), AuthStyle: style}}
 		src = c.TokenSource(ctx, &oauth2.Token{RefreshToken: form.Get("refresh_token")})
 	default:
 		scopes := strings.Fields(form.Get("scope"))
 		form.Del("scope")
-		src = (&clientcredentials.Config{ClientID: j.ClientID, ClientSecret: j.Secret, TokenURL: s.at(&j, "/token"), AuthStyle: style, Scopes: scopes, EndpointParams: form}).TokenSource(ctx)
+		src = (&clientcredentials.Config{ClientID: j.ClientID, ClientSecret: j.Secret, TokenURL: j.at("/token"), AuthStyle: style, Scopes: scopes, EndpointParams: form}).TokenSource(ctx)
 	}
 	t, err := src.Token()
 	if err != nil {
@@ -309,7 +314,7 @@ func (s *service) send(r request) (curled, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	head := filepath.Join(dir, "head")
-	args := append([]string{"--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--dump-header", head}, r.args...)
+	args := append([]string{"--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--cacert", s.bundle, "--dump-header", head}, r.args...)
 	if r.method != "" {
 		args = append(args, "--request", r.method)
 	}
@@ -340,7 +345,7 @@ func (s *service) send(r request) (curled, error) {
 		return curled{}, err
 	}
 	c := curled{body: body}
-	if _, err := fmt.Sscanf(first, "HTTP/1.1 %d", &c.status); err != nil {
+	if _, err := fmt.Sscanf(first, "HTTP/%s %d", new(string), &c.status); err != nil {
 		return c, fmt.Errorf("%q: %w", first, err)
 	}
 	h, err := lines.ReadMIMEHeader()
@@ -349,7 +354,8 @@ func (s *service) send(r request) (curled, error) {
 }
 
 // curl does with the command what a user of a shell would.
-func (s *service) curl(j job) (a answer, err error) {
+func curl(j job) (a answer, err error) {
+	s := j.service
 	form, path := j.form(), "/token"
 	r := request{}
 	switch j.What {
@@ -390,28 +396,27 @@ func (s *service) curl(j job) (a answer, err error) {
 			form.Set("client_id", j.ClientID)
 		}
 	}
-	if j.TLS != nil {
-		s.write("curl-ca.pem", j.TLS.CA)
-		r.args = append(r.args, "--cacert", filepath.Join(s.dir, "curl-ca.pem"))
-		if j.TLS.Cert != "" {
-			s.write("curl.pem", j.TLS.Cert+j.TLS.Key)
-			r.args = append(r.args, "--cert", filepath.Join(s.dir, "curl.pem"))
-		}
+	if j.TLS != nil && j.TLS.Cert != "" {
+		s.write("curl.pem", j.TLS.Cert+j.TLS.Key)
+		r.args = append(r.args, "--cert", filepath.Join(s.dir, "curl.pem"))
 	}
 	signed := j.What == "introspect" && j.Metadata["introspection_signed_response_alg"] != nil
 	if signed {
 		r.args = append(r.args, "--header", "Accept: application/token-introspection+jwt")
 	}
-	r.url, r.body = s.at(&j, path), form.Encode()
+	r.url, r.body = j.at(path), form.Encode()
 	args := r.args
 	nonce := ""
 	for {
 		if j.dpop != nil {
-			p := dpop.Claims{Method: http.MethodPost, URL: r.url, Nonce: nonce}
+			g, p := jwt.Registered{}, dpop.Claims{Method: http.MethodPost, URL: r.url, Nonce: nonce}
 			if j.Defect != nil && j.Defect.Kind == "dpop-proof" {
-				p.URL = j.Defect.Claims["htu"].(string)
+				g.ID, _ = j.Defect.Claims["jti"].(string)
+				if htu, ok := j.Defect.Claims["htu"].(string); ok {
+					p.URL = htu
+				}
 			}
-			r.args = append(args[:len(args):len(args)], "--header", "DPoP: "+must(dpop.Sign(context.Background(), j.dpop, jwt.Registered{}, p)))
+			r.args = append(args[:len(args):len(args)], "--header", "DPoP: "+must(dpop.Sign(context.Background(), j.dpop, g, p)))
 		}
 		c, err := s.send(r)
 		if err != nil {

@@ -49,18 +49,27 @@ const (
 	alice    = "alice"
 )
 
-// service is a process of jot serve, with a proxy before it that ends TLS.
+// command is jot, and who certifies servers here.
+type command struct {
+	t    testing.TB
+	path string
+	ca   *authority
+	// bundle is the file with its certificate.
+	bundle string
+}
+
+// service is a process of jot serve. Clients with certificates speak TLS with it, or with a proxy before it.
 type service struct {
-	t          testing.TB
-	jot        string
+	*command
 	dir        string
 	issuer     string
-	proxy      *httptest.Server
+	mtls       string // where the endpoints are for clients with certificates
+	http       *http.Client
 	keys       *keyset.Issuer
 	access     *accesstoken.Verifier
 	partnerKey *jwk.PrivateKey // ES256
 	partnerRSA *jwk.PrivateKey
-	ca         *authority // of clients
+	clientCA   *authority
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -75,8 +84,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-const config = `
-addr: 127.0.0.1:0
+const common = `
 log: json
 data: DIR/data
 synchronous: normal # the databases have tests of their own
@@ -93,50 +101,95 @@ registration:
   grant_types: [client_credentials, refresh_token, "` + grant.GrantType + `", "` + exchange.GrantType + `"]
   scopes: [read, write, other]
 client_certificates:
-  header: Client-Cert
-  proxies: [127.0.0.1/32]
-  url: PROXY
+  url: https://MTLS
   authorities: DIR/client-ca.pem
 `
 
-// start builds the command, and has it serve until the test ends.
-func start(t testing.TB) *service {
+// Plain HTTP, and a proxy that ends TLS for who has a certificate.
+const behindProxy = common + `
+  header: Client-Cert
+  proxies: [127.0.0.1/32]
+addr: 127.0.0.1:0
+`
+
+// TLS, and an address at which certificates are asked for.
+const withTLS = common + `
+  addr: MTLS
+issuer: https://ADDR
+addr: ADDR
+tls:
+  certificate: DIR/tls.pem
+  key: DIR/tls.key
+`
+
+// build builds the command.
+func build(t testing.TB) *command {
 	t.Helper()
-	s := &service{t: t, dir: t.TempDir(), partnerKey: must(jwk.Generate(jwa.ES256)), partnerRSA: must(jwk.Generate(jwa.RS256)), ca: newAuthority()}
-	s.jot = filepath.Join(s.dir, "jot")
-	build := exec.Command("go", "build", "-o", s.jot, ".")
+	dir := t.TempDir()
+	c := &command{t, filepath.Join(dir, "jot"), newAuthority(), filepath.Join(dir, "ca.pem")}
+	build := exec.Command("go", "build", "-o", c.path, ".")
 	build.Dir = filepath.Join("..", "..", "cmd", "jot")
 	build.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if err := os.WriteFile(c.bundle, []byte(c.ca.pem()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
-	// It asks for certificates and leaves to the server whose they are.
-	var backend *url.URL
-	s.proxy = httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(backend)
-		r.Out.Host = r.In.Host
-		r.Out.Header.Del("Client-Cert") // RFC 9440, Section 4
-		if c := r.In.TLS.PeerCertificates; len(c) > 0 {
-			r.Out.Header.Set("Client-Cert", ":"+base64.StdEncoding.EncodeToString(c[0].Raw)+":")
-		}
-	}, ErrorLog: nil})
-	s.proxy.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
-	s.proxy.StartTLS()
-	t.Cleanup(s.proxy.Close)
-
-	s.write("client-ca.pem", s.ca.pem())
-	s.write("jot.yaml", strings.NewReplacer("DIR", s.dir, "PROXY", s.proxy.URL).Replace(config))
+// start has the command serve until the test ends.
+func (c *command) start(config string) *service {
+	c.t.Helper()
+	s := &service{
+		command: c, dir: c.t.TempDir(), partnerKey: must(jwk.Generate(jwa.ES256)), partnerRSA: must(jwk.Generate(jwa.RS256)), clientCA: newAuthority(),
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(c.ca.certificate)
+	s.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}}
+	certificate, key := c.ca.certify(false)
+	s.write("tls.pem", encode("CERTIFICATE", certificate.Raw))
+	s.write("tls.key", encode("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key))))
+	addr, mtls := freeAddress(), freeAddress()
+	if config == behindProxy {
+		mtls = s.proxy(tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key})
+	}
+	s.mtls = "https://" + mtls
+	s.write("client-ca.pem", s.clientCA.pem())
+	s.write("jot.yaml", strings.NewReplacer("DIR", s.dir, "MTLS", mtls, "ADDR", addr).Replace(config))
 	s.write("partner.json", string(must(jwk.Set{s.partnerKey.Public(), s.partnerRSA.Public()}.MarshalJSON())))
 	for _, issuer := range [][]string{{partner, "--refresh"}, {legacy, "--reusable", "--legacy-scope"}} {
 		s.admin(append([]string{"issuer", "add", "--jwks", filepath.Join(s.dir, "partner.json"), "--subject", "*", "--scope", "read write"}, issuer...)...)
 	}
 	s.serve()
-	backend = must(url.Parse(s.issuer))
-	s.keys = must(keyset.NewIssuer(s.issuer, keyset.Options{}))
-	t.Cleanup(func() { _ = s.keys.Close() })
+	s.keys = must(keyset.NewIssuer(s.issuer, keyset.Options{RootCAs: trusted}))
+	c.t.Cleanup(func() { _ = s.keys.Close() })
 	s.access = must(accesstoken.NewVerifier(s.keys, accesstoken.Policy{Issuers: []string{s.issuer}, Audiences: []string{api}}))
 	return s
+}
+
+// freeAddress is one that nobody listens at.
+func freeAddress() string {
+	l := must(net.Listen("tcp", "127.0.0.1:0"))
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// proxy starts one that asks for certificates, leaves to the server whose they are, and returns where it listens.
+func (s *service) proxy(certificate tls.Certificate) string {
+	front := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(must(url.Parse(s.issuer)))
+		r.Out.Host = r.In.Host
+		r.Out.Header.Del("Client-Cert") // RFC 9440, Section 4
+		if c := r.In.TLS.PeerCertificates; len(c) > 0 {
+			r.Out.Header.Set("Client-Cert", ":"+base64.StdEncoding.EncodeToString(c[0].Raw)+":")
+		}
+	}})
+	front.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{certificate}}
+	front.StartTLS()
+	s.t.Cleanup(front.Close)
+	return front.Listener.Addr().String()
 }
 
 func (s *service) write(name, text string) {
@@ -148,7 +201,7 @@ func (s *service) write(name, text string) {
 // admin runs a command of the administrator, and returns what it prints.
 func (s *service) admin(args ...string) []byte {
 	s.t.Helper()
-	out, err := exec.Command(s.jot, append(args, "--config", filepath.Join(s.dir, "jot.yaml"))...).Output()
+	out, err := exec.Command(s.path, append(args, "--config", filepath.Join(s.dir, "jot.yaml"))...).Output()
 	if err != nil {
 		if e, ok := err.(*exec.ExitError); ok {
 			err = fmt.Errorf("%w\n%s", err, e.Stderr)
@@ -160,7 +213,7 @@ func (s *service) admin(args ...string) []byte {
 
 func (s *service) serve() {
 	s.t.Helper()
-	cmd := exec.Command(s.jot, "serve", "--config", filepath.Join(s.dir, "jot.yaml"))
+	cmd := exec.Command(s.path, "serve", "--config", filepath.Join(s.dir, "jot.yaml"))
 	pipe := must(cmd.StderrPipe())
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -229,7 +282,7 @@ func (s *service) register(m oauth.ClientMetadata) *oauth.ClientInformation {
 	if m.GrantTypes == nil {
 		m.GrantTypes = []string{"client_credentials"}
 	}
-	resp := must(http.Post(s.issuer+"/register", "application/json", bytes.NewReader(must(json.Marshal(m)))))
+	resp := must(s.http.Post(s.issuer+"/register", "application/json", bytes.NewReader(must(json.Marshal(m)))))
 	defer func() { _ = resp.Body.Close() }()
 	body := must(io.ReadAll(resp.Body))
 	if resp.StatusCode != http.StatusCreated {
@@ -271,10 +324,10 @@ func encode(typ string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: typ, Bytes: der}))
 }
 
-// certify makes a client's certificate and key: of the name that the client has, or certified by itself alone.
+// certify makes a certificate and its key: of the name that clients have and the address of servers, or certified by itself alone.
 func (a *authority) certify(self bool) (*x509.Certificate, *ecdsa.PrivateKey) {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	c := &x509.Certificate{DNSNames: []string{"client.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	c := &x509.Certificate{DNSNames: []string{"client.example", "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
 	if self {
 		return sign(c, key.Public(), nil, key), key
 	}
@@ -283,7 +336,7 @@ func (a *authority) certify(self bool) (*x509.Certificate, *ecdsa.PrivateKey) {
 
 // files are what a client needs for TLS, in PEM.
 func (s *service) files(c *x509.Certificate, key *ecdsa.PrivateKey) *files {
-	f := &files{CA: encode("CERTIFICATE", s.proxy.Certificate().Raw)}
+	f := &files{CA: s.ca.pem()}
 	if c != nil {
 		f.Cert, f.Key = encode("CERTIFICATE", c.Raw), encode("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key)))
 	}
@@ -295,7 +348,7 @@ func (s *service) post(path, id, secret string, form url.Values) (answer, error)
 	req := must(http.NewRequestWithContext(context.Background(), http.MethodPost, s.issuer+path, strings.NewReader(form.Encode())))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.http.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
