@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/server"
@@ -14,15 +12,19 @@ import (
 )
 
 type clientCmd struct {
-	Add  clientAddCmd  `cmd:"" help:"Add a client, and print its secret, which nobody can ask for again."`
-	List clientListCmd `cmd:"" help:"List the clients."`
-	Show clientShowCmd `cmd:"" help:"Show a client, without its secret."`
-	Rm   clientRmCmd   `cmd:"" help:"Remove a client, and with it all that it was given."`
+	Add    clientAddCmd    `cmd:"" help:"Add a client, and print its secret, which nobody can ask for again."`
+	List   clientListCmd   `cmd:"" help:"List the clients."`
+	Show   clientShowCmd   `cmd:"" help:"Show a client, without its secret."`
+	Set    clientSetCmd    `cmd:"" help:"Change what is given of a client, and leave the rest."`
+	Secret clientSecretCmd `cmd:"" help:"Make a new secret of a client, and print it."`
+	Rm     clientRmCmd     `cmd:"" help:"Remove a client, and with it all that it was given."`
 }
 
 type issuerCmd struct {
 	Add  issuerAddCmd  `cmd:"" help:"Trust an issuer: its JWTs are grants."`
 	List issuerListCmd `cmd:"" help:"List the trusted issuers."`
+	Show issuerShowCmd `cmd:"" help:"Show a trusted issuer, without secrets."`
+	Set  issuerSetCmd  `cmd:"" help:"Change what is given of a trusted issuer, and leave the rest."`
 	Rm   issuerRmCmd   `cmd:"" help:"Trust an issuer no longer."`
 }
 
@@ -88,66 +90,39 @@ func all[T any](ctx context.Context, list func(context.Context, string, int) ([]
 }
 
 type clientAddCmd struct {
-	ID             string        `arg:"" help:"Its client_id."`
-	Grant          []string      `placeholder:"TYPE" help:"A grant type that it may use, such as client_credentials. Repeats. Unless given, client_credentials."`
-	Scope          string        `placeholder:"SCOPES" help:"What it may ask for: names with spaces between them."`
-	Auth           string        `placeholder:"METHOD" help:"How it authenticates, such as private_key_jwt. Unless given, client_secret_basic."`
-	JWKS           string        `name:"jwks" placeholder:"FILE" help:"Its public keys, for private_key_jwt, or its certificate in PEM, for self_signed_tls_client_auth."`
-	JWKSURI        string        `name:"jwks-uri" placeholder:"URL" help:"Where its public keys are fetched."`
-	TLSName        string        `name:"tls-name" placeholder:"KIND=NAME" help:"The name that its certificate has, for tls_client_auth: dn=CN=shop,O=Example, dns=shop.example, uri=…, ip=… or email=…."`
-	Bound          []string      `placeholder:"KIND" help:"Give it tokens only that are bound to a key of its: dpop, or mtls for its certificate. Repeats."`
-	Name           string        `placeholder:"TEXT" help:"What people call it."`
-	Resource       []string      `sep:"none" placeholder:"URI" help:"An API that it may get tokens for. Repeats. Unless given, all."`
-	ResourceServer string        `placeholder:"URI" help:"The API that it is itself: it may ask about tokens for that."`
-	Lifetime       time.Duration `placeholder:"DURATION" help:"For how long its access tokens are good, if it is less than for others."`
-	Opaque         bool          `help:"Give it tokens that APIs have to ask the server about, in place of JWTs."`
-	Impersonation  bool          `help:"Let it exchange tokens for some in which it is not to be told from their subject."`
-	Delegation     bool          `help:"Let it exchange tokens for some that say that it acts for their subject."`
+	ID string `arg:"" help:"Its client_id."`
 
+	clientFlags  `embed:""`
 	serviceFlags `embed:""`
 }
 
+func (*clientAddCmd) Help() string {
+	return `The secret is printed once, and only a keyed hash of it is kept. Examples:
+
+    jot client add shop --scope 'orders:read'
+    jot client add robot --auth private_key_jwt --jwks robot.json --scope 'orders:read'
+    jot client add gateway --resource-server https://api.example --grant client_credentials
+
+With admin: true in the file of --config, this makes an administrator, who gets tokens for /admin/v1 of the issuer:
+
+    jot client add root --admin --config jot.yaml`
+}
+
 func (c *clientAddCmd) Run(a *app) error {
-	to := server.Client{
-		ID: c.ID, Resources: c.Resource, ResourceServer: c.ResourceServer, Lifetime: int64(c.Lifetime / time.Second),
-		Opaque: c.Opaque, Impersonation: c.Impersonation, Delegation: c.Delegation,
-	}
-	m := &to.Metadata
-	m.Name, m.Scope, m.AuthMethod, m.JWKSURI = c.Name, c.Scope, c.Auth, c.JWKSURI
-	if m.GrantTypes = c.Grant; len(c.Grant) == 0 {
-		m.GrantTypes = []string{"client_credentials"}
-	}
-	for _, kind := range c.Bound {
-		switch kind {
-		case "dpop":
-			m.DPoPBoundTokens = true
-		case "mtls":
-			m.CertificateBoundTokens = true
-		default:
-			return fail(exitUsage, "", "tokens are bound by dpop or mtls, and not by %s", quoted(kind))
-		}
-	}
-	if c.TLSName != "" {
-		kind, name, _ := strings.Cut(c.TLSName, "=")
-		to := map[string]*string{"dn": &m.TLSSubjectDN, "dns": &m.TLSSANDNS, "uri": &m.TLSSANURI, "ip": &m.TLSSANIP, "email": &m.TLSSANEmail}[kind]
-		if to == nil || name == "" {
-			return fail(exitUsage, "write it as dns=shop.example", "%s is no name of a certificate", quoted(c.TLSName))
-		}
-		*to = name
-	}
-	var err error
-	if m.JWKS, err = publicSet(a, c.JWKS); err != nil {
+	to := server.Client{ID: c.ID}
+	to.Metadata.GrantTypes = []string{"client_credentials"}
+	if err := c.read(a, &to); err != nil {
 		return err
 	}
 	return c.administer(a, func(ctx context.Context, s *service) error {
+		if err := c.administrator(s, &to); err != nil {
+			return err
+		}
 		saved, err := s.SaveClient(ctx, to)
 		if s.trail.record(cliUser(), auditClientAdd, c.ID, err) != nil {
 			return adminFailure(c.ID, err)
 		}
-		a.line(struct {
-			ID     string `json:"client_id"`
-			Secret string `json:"client_secret,omitempty"`
-		}{saved.ID, saved.Secret})
+		a.line(clientSecret{saved.ID, saved.Secret})
 		return nil
 	})
 }
@@ -187,6 +162,7 @@ func (c *clientListCmd) Run(a *app) error {
 	return c.administer(a, func(ctx context.Context, s *service) error {
 		return all(ctx, s.Clients, func(x *server.Client) string { return x.ID }, func(x *server.Client) {
 			if c.JSON {
+				x.ChosenSecret = ""
 				a.line(x)
 				return
 			}
@@ -207,12 +183,8 @@ func (c *clientShowCmd) Run(a *app) error {
 		if err != nil {
 			return adminFailure(c.ID, err)
 		}
-		raw, err := json.Marshal(x)
-		if err != nil {
-			return err
-		}
-		a.data(pretty(raw, "") + "\n")
-		return nil
+		x.ChosenSecret = "" // with its hash, words could be tried
+		return a.show(x)
 	})
 }
 
@@ -232,36 +204,24 @@ func (c *clientRmCmd) Run(a *app) error {
 }
 
 type issuerAddCmd struct {
-	Issuer        string        `arg:"" help:"The iss of its JWTs, which is compared exactly."`
-	JWKS          string        `name:"jwks" placeholder:"FILE" help:"Its public keys."`
-	JWKSURI       string        `name:"jwks-uri" placeholder:"URL" help:"Where its public keys are fetched."`
-	Discover      bool          `help:"Find its keys by its metadata."`
-	Alg           []string      `placeholder:"ALG" words:"signatures" help:"An algorithm to accept, if not all of its keys'. Repeats."`
-	Subject       []string      `sep:"none" placeholder:"NAME" help:"Whose access it may grant; a star at the end is whatever follows, and * alone is anybody. Repeats."`
-	SubjectPrefix string        `placeholder:"TEXT" help:"What is put before the subject in the tokens that are issued."`
-	Scope         string        `placeholder:"SCOPES" help:"The most that it may grant: names with spaces between them."`
-	Resource      []string      `sep:"none" placeholder:"URI" help:"An API that it may grant access to. Repeats. Unless given, all."`
-	Client        []string      `sep:"none" placeholder:"ID" help:"A client that may present its grants. Repeats. Unless given, everybody."`
-	Audience      []string      `sep:"none" placeholder:"NAME" help:"A name that it has for this server, beside the issuer identifier and the URL of the token endpoint. Repeats."`
-	MaxLifetime   time.Duration `placeholder:"DURATION" help:"For how long its JWTs are good at most. Unless given, 1h."`
-	Refresh       bool          `help:"Give refresh tokens for its grants, to clients that may have them."`
-	Reusable      bool          `help:"Accept a grant as often as it comes, and without jti."`
-	TypedOnly     bool          `help:"Accept its JWTs only where their typ says that they are grants."`
-	SelfIssued    bool          `help:"Accept JWTs of which it is the subject, too."`
-	LegacyScope   bool          `help:"Let the scope in a JWT count where the request has none."`
+	Issuer string `arg:"" help:"The iss of its JWTs, which is compared exactly."`
 
+	issuerFlags  `embed:""`
 	serviceFlags `embed:""`
 }
 
+func (*issuerAddCmd) Help() string {
+	return `One of --jwks, --jwks-uri, --discover and --bitbucket says where its keys are. Examples:
+
+    jot issuer add https://ci.example --discover --subject 'repo:shop/*' --scope deploy
+    jot issuer add my-app --bitbucket --subject '*' --scope read --secret-file 'CLIENT-KEY=secret.txt'
+
+A secret is in a file, or in a variable of the environment, and never in an argument, which other users see.`
+}
+
 func (c *issuerAddCmd) Run(a *app) error {
-	to := server.TrustedIssuer{
-		Issuer: c.Issuer, JWKSURI: c.JWKSURI, Discover: c.Discover, Algorithms: c.Alg,
-		Subjects: c.Subject, SubjectPrefix: c.SubjectPrefix, Scope: c.Scope, Resources: c.Resource, Clients: c.Client,
-		Audiences: c.Audience, MaxLifetime: int64(c.MaxLifetime / time.Second),
-		Refresh: c.Refresh, Reusable: c.Reusable, TypedOnly: c.TypedOnly, SelfIssued: c.SelfIssued, LegacyScope: c.LegacyScope,
-	}
-	var err error
-	if to.JWKS, err = publicSet(a, c.JWKS); err != nil {
+	to := server.TrustedIssuer{Issuer: c.Issuer}
+	if err := c.read(a, &to); err != nil {
 		return err
 	}
 	return c.administer(a, func(ctx context.Context, s *service) error {
@@ -283,7 +243,7 @@ func (c *issuerListCmd) Run(a *app) error {
 	return c.administer(a, func(ctx context.Context, s *service) error {
 		return all(ctx, s.Issuers, func(x *server.TrustedIssuer) string { return x.Issuer }, func(x *server.TrustedIssuer) {
 			if c.JSON {
-				a.line(x)
+				a.line(shownIssuer{x, x.SecretIDs()})
 				return
 			}
 			a.data(visible(oneLine(x.Issuer)) + "\n")

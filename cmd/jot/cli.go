@@ -33,6 +33,7 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Run an authorization server: it issues, exchanges, introspects and revokes access tokens."`
 	Client     clientCmd     `cmd:"" help:"Administer the clients of jot serve."`
 	Issuer     issuerCmd     `cmd:"" help:"Administer the issuers that jot serve trusts."`
+	Grant      grantCmd      `cmd:"" help:"Look at what refresh tokens of jot serve stand for, and revoke."`
 	Store      storeCmd      `cmd:"" help:"Look after the database of jot serve."`
 	Explain    explainCmd    `cmd:"" help:"Say what a claim, a header, an algorithm, an error or an exit code means."`
 	Completion completionCmd `cmd:"" help:"Print the completions for a shell."`

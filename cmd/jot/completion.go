@@ -61,6 +61,9 @@ func commandTree(root *kong.Node) []command {
 					o.words = wordList(f.Tag.Get("words"))
 				}
 				c.flags = append(c.flags, o)
+				if f.Tag.Negatable != "" {
+					c.flags = append(c.flags, option{name: "no-" + f.Name, help: "Not so: " + f.Help})
+				}
 			}
 		}
 		for _, p := range n.Positional {

@@ -34,6 +34,7 @@ type config struct {
 		Certificate scalar `yaml:"certificate"`
 		Key         scalar `yaml:"key"`
 	} `yaml:"tls"`
+	Admin       flag        `yaml:"admin"`
 	Data        scalar      `yaml:"data"`
 	Store       scalar      `yaml:"store"`
 	Synchronous scalar      `yaml:"synchronous"`
@@ -201,6 +202,9 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 		if err := m.Validate(c.Issuer.text); err != nil {
 			return o, t, inLine(c.Issuer.line, "%v%s", err, inCode(err))
 		}
+	}
+	if c.Admin.is && c.Issuer.line == 0 {
+		return o, t, inLine(c.Admin.line, "admin needs the issuer in this file: clients that administer are bound to it")
 	}
 	if c.Algorithm.line > 0 {
 		alg, ok := jwa.Lookup(c.Algorithm.text)

@@ -27,6 +27,9 @@ type keyCmd struct {
 	Thumbprint keyThumbprintCmd `cmd:"" help:"Print the thumbprint of a key (RFC 7638)."`
 	Convert    keyConvertCmd    `cmd:"" help:"Write a key in another format."`
 	Inspect    keyInspectCmd    `cmd:"" help:"Show what a key is and whether it can be used, without its private members."`
+	List       keyListCmd       `cmd:"" help:"List the keys that jot serve signs with."`
+	Rotate     keyRotateCmd     `cmd:"" help:"Have the next key of jot serve sign as soon as all who verify can have it."`
+	Revoke     keyRevokeCmd     `cmd:"" help:"Delete a key of jot serve at once, because others may have it."`
 }
 
 // output is where a key goes.

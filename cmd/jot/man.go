@@ -36,6 +36,9 @@ A token is given as TOKEN, as @FILE, or as - for standard input. Keys, secrets a
 			if f.Short != 0 {
 				name = fmt.Sprintf(`\fB\-%c\fR, `, f.Short) + name
 			}
+			if f.Tag.Negatable != "" {
+				name += `, \fB\-\-no\-` + roff(f.Name) + `\fR`
+			}
 			if !f.IsBool() {
 				name += ` \fI` + roff(placeholder(f)) + `\fR`
 			}

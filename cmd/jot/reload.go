@@ -92,7 +92,11 @@ func (p *process) generation(ctx context.Context, f *settings) (*generation, err
 		return nil, err
 	}
 	s.trail = p.trail
-	return &generation{service: s, settings: f, handler: p.unlessStopping(s, withStartPage(s))}, nil
+	h, err := p.withAdministration(f, s, withStartPage(s))
+	if err != nil {
+		return nil, err
+	}
+	return &generation{service: s, settings: f, handler: p.unlessStopping(s, h)}, nil
 }
 
 // replace lets a generation answer from the next request on.

@@ -193,6 +193,7 @@ func (c *serveCmd) check(a *app, f *settings) error {
 		return err
 	}
 	o.Issuer = cmp.Or(o.Issuer, "http://localhost:8080")
+	f.administered(&o)
 	o.Store, o.Keys = memstore.New(), server.FixedKeys(key)
 	if o.Secrets == nil {
 		o.Secrets = [][]byte{make([]byte, 32)} // with which nothing is kept

@@ -102,6 +102,7 @@ func (f *settings) open(ctx context.Context, failed func(error)) (*service, erro
 func (f *settings) service(ctx context.Context, store serverstore.Store, failed func(error)) (_ *service, err error) {
 	o, t := f.options, f.times
 	o.Store = store
+	f.administered(&o)
 	if o.Secrets == nil {
 		if o.Secrets, err = f.secrets(ctx, o.Store); err != nil {
 			return nil, err

@@ -54,8 +54,10 @@ type Options struct {
 type Event struct {
 	// Action is the operationId of the document, such as putClient; empty where the path or the method is none.
 	Action string
-	// Target is what it was about: the client_id, the issuer, the grant_id, the kid or the jti.
-	Target string
+	// Target is the name of what it was about, and Of what that is: client, issuer, grant, key, token or subject. New says that
+	// it was to be made.
+	Target, Of string
+	New        bool
 
 	Remote  string // the address that the request came from
 	Client  string // the administrator
@@ -73,6 +75,7 @@ func (e *Event) LogValue() slog.Value {
 	a := []slog.Attr{slog.String("endpoint", "admin"), slog.Int("status", e.Status), slog.Duration("took", e.Took)}
 	for _, f := range []struct{ name, value string }{
 		{"action", e.Action},
+		{"of", e.Of},
 		{"target", e.Target},
 		{"remote", e.Remote},
 		{"client", e.Client},
@@ -236,7 +239,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case to != nil:
-		c.event.Action, c.event.Target = to.action, c.id
+		c.event.Action = to.action
+		if c.id != "" {
+			c.event.Target, c.event.Of = c.id, strings.TrimSuffix(path[0], "s")
+		}
 		to.guarded.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, c)))
 	case allow != nil:
 		head.Set("Allow", strings.Join(allow, ", "))

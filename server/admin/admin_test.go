@@ -740,9 +740,10 @@ func TestFailing(t *testing.T) {
 func TestEvents(t *testing.T) {
 	a := start(t)
 	secret := a.do("PUT", "/clients/shop", shop, isNew, "*").json["client_secret"].(string)
-	a.do("PUT", "/clients/shop", shop, isNew, "*")
+	a.do("PUT", "/clients/shop", shop)
 	a.do("POST", "/revocations", `{"subject": "alice"}`)
 	a.do("DELETE", "/clients/shop", "")
+	a.do("DELETE", "/issuers/x", "")
 	a.do("GET", "/nothing", "")
 	token := a.token
 	a.token = ""
@@ -750,15 +751,16 @@ func TestEvents(t *testing.T) {
 	a.token = a.ask(a.root, url.Values{"resource": {admin.Resource(issuer).Identifier}, "scope": {admin.Read}})
 	a.do("DELETE", "/clients/root", "")
 	want := []string{
-		"putClient shop root 201 ", "putClient shop root 412 precondition_failed", "revoke alice root 200 ", "deleteClient shop root 204 ",
-		"   404 not_found", "listClients   401 invalid_token", "deleteClient root  403 insufficient_scope",
+		"putClient client shop true root 201 ", "putClient client shop false root 428 precondition_required", "revoke subject alice false root 200 ",
+		"deleteClient client shop false root 204 ", "deleteIssuer issuer x false root 404 not_found", "   false  404 not_found",
+		"listClients   false  401 invalid_token", "deleteClient client root false  403 insufficient_scope",
 	}
 	for i, e := range a.events {
 		code := ""
 		if e.Err != nil {
 			code = e.Err.Code
 		}
-		if got := fmt.Sprintf("%s %s %s %d %s", e.Action, e.Target, e.Client, e.Status, code); i >= len(want) || got != want[i] {
+		if got := fmt.Sprintf("%s %s %s %t %s %d %s", e.Action, e.Of, e.Target, e.New, e.Client, e.Status, code); i >= len(want) || got != want[i] {
 			t.Errorf("%d: %q", i, got)
 		}
 		if e.Remote == "" || e.Took <= 0 || (e.Client != "") != (e.TokenID != "") || e.Subject != e.Client {

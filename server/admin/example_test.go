@@ -87,6 +87,6 @@ func Example() {
 	body, _ := io.ReadAll(resp.Body)
 	fmt.Println(resp.StatusCode, strings.Contains(string(body), `"client_secret"`))
 	// Output:
-	// level=INFO msg=administered endpoint=admin status=201 action=putClient target=shop client=root sub=root
+	// level=INFO msg=administered endpoint=admin status=201 action=putClient of=client target=shop client=root sub=root
 	// 201 true
 }

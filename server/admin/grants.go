@@ -73,7 +73,7 @@ func (h *handler) revoke(c *call) error {
 	if len(targets) != 1 {
 		return invalid("one of jti, client_id and subject says what is revoked", nil)
 	}
-	c.event.Target = targets[0].ID
+	c.event.Target, c.event.Of = targets[0].ID, string(targets[0].Sort)
 	n, err := h.s.Revoke(c.ctx, targets[0])
 	if err != nil {
 		return err

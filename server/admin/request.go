@@ -75,6 +75,7 @@ func (c *call) precondition() (int64, error) {
 	case len(match)+len(none) > 1:
 		return 0, invalid("there is more than one of If-Match and If-None-Match", nil)
 	case len(none) == 1 && none[0] == "*":
+		c.event.New = true
 		return 0, nil
 	case len(match) == 1 && match[0] == "*":
 		return anyVersion, nil
