@@ -55,6 +55,13 @@ func TestSnippets(t *testing.T) {
 		for _, f := range slices.Compact(slices.Sorted(slices.Values(files))) {
 			code += strings.ReplaceAll(read(t, f), "\n\t", "\n")
 		}
+		programs, err := filepath.Glob("cmd/jot/examples/*/main.go")
+		if err != nil || len(programs) == 0 {
+			t.Fatal("there are no programs", err)
+		}
+		for _, p := range programs {
+			code += "\n" + read(t, p)
+		}
 		snippets := blocks(text, "go")
 		if len(snippets) == 0 && len(blocks(text, "json")) == 0 { // which pages for operators show, and cmd/jot tests
 			t.Errorf("%s shows no code", name)
