@@ -125,7 +125,7 @@ func (q *request) basic(id string) (*client, error) {
 	if len(values) > 1 {
 		return nil, invalid(oauth.InvalidRequest, "there are several Authorization headers", nil)
 	}
-	name, password, ok := q.r.BasicAuth()
+	name, password, ok := basicAuth(values[0])
 	if !ok {
 		return nil, unknown("client.credentials", "the Authorization header is not one of Basic")
 	}
@@ -141,6 +141,20 @@ func (q *request) basic(id string) (*client, error) {
 		return nil, invalid(oauth.InvalidRequest, "the client_id in the body is another than that of the Authorization header", nil)
 	}
 	return q.secret(user, secret, methodBasic)
+}
+
+// basicAuth reads credentials of Basic (RFC 7617, Section 2). There may be several spaces before them, which http.Request.BasicAuth does not
+// take (RFC 9110, Section 11.4).
+func basicAuth(value string) (id, secret string, ok bool) {
+	scheme, rest, _ := strings.Cut(value, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	b, err := base64.StdEncoding.DecodeString(strings.TrimLeft(rest, " "))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(b), ":")
 }
 
 // secret holds a secret to what is kept of the client's.

@@ -43,6 +43,14 @@ func Test_RFC6749_2_3_1_secrets(t *testing.T) {
 	raw.Set("Authorization", r.Header.Get("Authorization"))
 	a.do(call{path: "/token", header: raw, form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
 
+	// RFC 9110, Section 11.4: case means nothing in the name of a scheme, and spaces after it may be several.
+	spaced := basic(c.ID, c.Secret)
+	spaced.Set("Authorization", strings.Replace(spaced.Get("Authorization"), "Basic ", "bAsIc   ", 1))
+	a.do(call{path: "/token", header: spaced, form: form("grant_type", "client_credentials")}).want(t, 200, "")
+	for _, bad := range []string{"Basic", "Basic ", "Basic\t" + strings.TrimPrefix(basic(c.ID, c.Secret).Get("Authorization"), "Basic "), "Basicx"} {
+		a.do(call{path: "/token", header: http.Header{"Authorization": {bad}}, form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
+	}
+
 	p := a.add("p", "client_secret_post", nil)
 	a.do(call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "p", "client_secret", p.Secret)}).want(t, 200, "")
 	w := a.do(call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "p", "client_secret", p.Secret+"x")})
