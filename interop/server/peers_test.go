@@ -339,6 +339,7 @@ func (s *service) send(r request) (curled, error) {
 	if err != nil {
 		return curled{}, err
 	}
+	text = text[max(bytes.LastIndex(text, []byte("HTTP/")), 0):] // after 100 Continue
 	lines := textproto.NewReader(bufio.NewReader(bytes.NewReader(text)))
 	first, err := lines.ReadLine()
 	if err != nil {
