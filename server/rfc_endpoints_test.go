@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -235,16 +236,16 @@ func Test_RFC9701_5_the_JWT(t *testing.T) {
 	for _, x := range []struct {
 		by     *server.Client
 		raw    string
-		aud    string
+		aud    any // all names of who asks
 		active bool
-	}{{api, raw, servertest.Resource, true}, {c, raw, "c", true}, {api, "x", servertest.Resource, false}} {
+	}{{api, raw, []any{servertest.Resource, "api"}, true}, {c, raw, "c", true}, {api, "x", []any{servertest.Resource, "api"}, false}} {
 		w := a.introspect(x.by, x.raw, introspection.MediaType)
 		w.want(t, 200, "")
 		if w.Header().Get("Content-Type") != "application/token-introspection+jwt" || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Vary") != "Accept" {
 			t.Error(w.Header())
 		}
 		header, claims := parts(t, w.Body.String())
-		if header["typ"] != "token-introspection+jwt" || header["alg"] != "ES256" || claims["iss"] != a.URL || claims["aud"] != x.aud || claims["iat"] == nil {
+		if header["typ"] != "token-introspection+jwt" || header["alg"] != "ES256" || claims["iss"] != a.URL || !reflect.DeepEqual(claims["aud"], x.aud) || claims["iat"] == nil {
 			t.Error(header, claims)
 		}
 		for _, name := range []string{"sub", "exp", "jti", "client_id", "scope"} { // 5: so that it is not taken for an access token
