@@ -167,7 +167,7 @@ type clientSetCmd struct {
 }
 
 func (*clientSetCmd) Help() string {
-	return `What is given empty is taken away, as --scope '' or --resource '', and a list takes the place of the one before. A secret is printed where the client gets one, because its method of authentication has changed. Tokens that it has stay as they are until they expire. Examples:
+	return `What is given empty is taken away, as with --scope= and --resource=, and a list takes the place of the one before. A secret is printed where the client gets one, because its method of authentication has changed. Tokens that it has stay as they are until they expire. Examples:
 
     jot client set shop --scope 'orders:read orders:write' --lifetime 5m
     jot client set robot --jwks new-key.json

@@ -132,7 +132,7 @@ type issuerSetCmd struct {
 }
 
 func (*issuerSetCmd) Help() string {
-	return `What is given empty is taken away, as --scope '' or --resource '', and a list takes the place of the one before. Secrets are added to those that are kept. Examples:
+	return `What is given empty is taken away, as with --scope= and --resource=, and a list takes the place of the one before. Secrets are added to those that are kept. Examples:
 
     jot issuer set https://ci.example --jwks new-keys.json
     jot issuer set https://ci.example --subject 'repo:shop/*' --subject 'repo:desk/*'
