@@ -16,16 +16,21 @@ import (
 	"github.com/jotsuite/jot/server/store"
 )
 
-// newExchanger makes what verifies token exchanges: of the server's own access tokens, of the JWTs of trusted issuers, and of what Options
+// newExchanger makes what verifies token exchanges: of the server's own access tokens, of what trusted issuers make, and of what Options
 // know beside.
 func (s *Server) newExchanger() (err error) {
 	types := maps.Clone(s.o.ExchangeTokens)
 	if types == nil {
 		types = map[exchange.TokenType]exchange.Verify{}
 	}
-	types[exchange.AccessToken] = s.ownToken
+	types[exchange.AccessToken] = s.accessToken
 	if types[exchange.JWT] == nil {
 		types[exchange.JWT] = s.issuersToken
+	}
+	if types[exchange.IDToken] == nil {
+		types[exchange.IDToken] = func(ctx context.Context, raw string) (*exchange.Token, error) {
+			return s.foreign(ctx, exchange.IDToken, raw)
+		}
 	}
 	s.exchanger, err = exchange.NewVerifier(exchange.Policy{Issuer: s.o.Issuer, Subject: types, Actor: types, Permit: s.permit})
 	return err
@@ -92,23 +97,34 @@ func (q *request) exchange() error {
 	return q.answer(a, "", issued)
 }
 
+// issuerOf returns the trusted issuer of a token, or nil where it is the server's own, or of an issuer that Options know.
+func (s *Server) issuerOf(ctx context.Context, t *exchange.Token) (*issuer, error) {
+	if t.Issuer == s.o.Issuer {
+		return nil, nil
+	}
+	i, err := s.issuer(ctx, t.Issuer)
+	if isNotFound(err) {
+		return nil, nil
+	}
+	return i, err
+}
+
 // rights are all that may be issued for an exchange, and for which resources: what the subject token allows, as far as the client may have
-// it. The JWT of a trusted issuer allows what that may grant, whatever it says, and all of it if it says nothing.
+// it. The token of a trusted issuer allows what that may grant, whatever it says, and all of it if it says nothing.
 func (q *request) rights(x *exchange.Exchange) (exchange.Rights, []*resource, error) {
 	r, resources := exchange.Rights{Scope: x.Subject.Scope.Intersect(q.client.scope)}, q.client.resources
-	if x.Subject.Type == exchange.JWT {
-		i, err := q.Server.issuer(q.ctx, x.Subject.Issuer)
-		switch {
-		case err != nil && !isNotFound(err):
-			return r, nil, err
-		case i != nil && x.Subject.Scope == nil:
-			r.Scope = i.scope.Intersect(q.client.scope)
-		case i != nil:
-			r.Scope = r.Scope.Intersect(i.scope)
+	i, err := q.issuerOf(q.ctx, x.Subject)
+	switch {
+	case err != nil:
+		return r, nil, err
+	case i == nil:
+	case len(i.Clients) > 0 && !slices.Contains(i.Clients, q.client.ID):
+		return r, nil, invalid(oauth.InvalidRequest, "the client may not present tokens of that issuer", nil)
+	default:
+		if r.Scope = i.scope.Intersect(q.client.scope); x.Subject.Scope != nil {
+			r.Scope = r.Scope.Intersect(x.Subject.Scope)
 		}
-		if i != nil {
-			resources = common(i.resources, resources)
-		}
+		resources = common(i.resources, resources)
 	}
 	for _, res := range resources {
 		r.Resource = append(r.Resource, res.Identifier)
@@ -173,8 +189,45 @@ func (s *Server) permit(ctx context.Context, x *exchange.Exchange) (bool, error)
 	if x.Actor != nil && x.Actor.ClientID != c.ID {
 		return false, nil
 	}
-	return x.Subject.Type == exchange.JWT || x.Subject.ClientID == c.ID ||
+	i, err := s.issuerOf(ctx, x.Subject)
+	if err != nil {
+		return false, err
+	}
+	return i != nil || x.Subject.Type == exchange.JWT || x.Subject.ClientID == c.ID ||
 		c.ResourceServer != "" && slices.Contains(x.Subject.Audience, c.ResourceServer), nil
+}
+
+// accessToken verifies an access token: of this server, or of a trusted issuer.
+func (s *Server) accessToken(ctx context.Context, raw string) (*exchange.Token, error) {
+	if isJWT(raw) && named(raw) != s.o.Issuer {
+		return s.foreign(ctx, exchange.AccessToken, raw)
+	}
+	return s.ownToken(ctx, raw)
+}
+
+// foreign verifies a token that a trusted issuer has made for others.
+func (s *Server) foreign(ctx context.Context, of exchange.TokenType, raw string) (*exchange.Token, error) {
+	i, err := s.issuer(ctx, named(raw))
+	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	if i == nil || len(i.exchanged[of]) == 0 {
+		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "no tokens of that type are taken of its issuer"}
+	}
+	var t *exchange.Token
+	for _, verify := range i.exchanged[of] { // one for each audience
+		if t, err = verify(ctx, raw); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !matches(i.Subjects, t.Subject) {
+		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the issuer may not speak for the subject of the token"}
+	}
+	t.Subject = i.SubjectPrefix + strings.Clone(t.Subject)
+	return t, nil
 }
 
 // ownToken verifies an access token of this server.

@@ -17,7 +17,10 @@ import (
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/accesstoken"
+	"github.com/jotsuite/jot/profile/exchange"
 	"github.com/jotsuite/jot/profile/grant"
+	"github.com/jotsuite/jot/profile/idtoken"
 	"github.com/jotsuite/jot/server/store"
 )
 
@@ -65,6 +68,12 @@ type TrustedIssuer struct {
 	SelfIssued  bool `json:"self_issued,omitempty"`
 	LegacyScope bool `json:"legacy_scope,omitempty"`
 
+	// IDTokenClients are client_ids at that issuer, whose ID tokens may be exchanged here, and AccessTokenAudiences are names of this side there:
+	// access tokens (RFC 9068) for one of them may be exchanged. Without them only JWTs that are made for this server may (RFC 8693,
+	// Section 3). They are good until they expire, and as often.
+	IDTokenClients       []string `json:"id_token_clients,omitempty"`
+	AccessTokenAudiences []string `json:"access_token_audiences,omitempty"`
+
 	// LegacyBitbucket takes the tokens of Bitbucket Cloud's Connect apps, with a grant type of their own: the issuer is the key of the
 	// app, and Secrets are the shared secrets of its installations, by client key. They are kept encrypted under
 	// Options.Secrets, and not returned.
@@ -84,6 +93,7 @@ type issuerDocument struct {
 type issuer struct {
 	TrustedIssuer
 	verifier  *grant.Verifier
+	exchanged map[exchange.TokenType][]exchange.Verify // what else of it may be exchanged
 	scope     oauth.Scopes
 	resources []*resource
 }
@@ -221,7 +231,35 @@ func (s *Server) readyIssuer(t TrustedIssuer) (*issuer, error) {
 	if i.verifier, err = grant.NewVerifier(keys, p); err != nil {
 		return nil, errDocument.Wrap(err)
 	}
+	if i.exchanged, err = exchanged(&t, keys, p.JWT); err != nil {
+		return nil, errDocument.Wrap(err)
+	}
 	return i, nil
+}
+
+// exchanged verifies tokens of an issuer that are not made for this server.
+func exchanged(t *TrustedIssuer, keys jwk.Source, p jwt.Policy) (map[exchange.TokenType][]exchange.Verify, error) {
+	if t.LegacyBitbucket && len(t.IDTokenClients)+len(t.AccessTokenAudiences) > 0 {
+		return nil, errors.New("an app of Bitbucket makes no ID tokens and no access tokens")
+	}
+	out := map[exchange.TokenType][]exchange.Verify{}
+	for _, id := range t.IDTokenClients {
+		v, err := idtoken.NewVerifier(keys, idtoken.Policy{Issuers: []string{t.Issuer}, ClientID: id, JWT: p})
+		if err != nil {
+			return nil, err
+		}
+		out[exchange.IDToken] = append(out[exchange.IDToken], exchange.From(func(ctx context.Context, raw string) (*jwt.Token[idtoken.Claims], error) {
+			return v.Verify(ctx, raw, idtoken.Expect{AnyNonce: true})
+		}))
+	}
+	if len(t.AccessTokenAudiences) > 0 {
+		v, err := accesstoken.NewVerifier(keys, accesstoken.Policy{Issuers: []string{t.Issuer}, Audiences: t.AccessTokenAudiences, JWT: p})
+		if err != nil {
+			return nil, err
+		}
+		out[exchange.AccessToken] = []exchange.Verify{exchange.From(v.Verify)}
+	}
+	return out, nil
 }
 
 func (s *Server) issuerKeys(t *TrustedIssuer) (jwk.Source, error) {

@@ -97,6 +97,9 @@ type Expect struct {
 	// NoNonce accepts a token without nonce. One that has a nonce must have that of Nonce
 	// (Section 12.2, for tokens that are refreshed).
 	NoNonce bool
+	// AnyNonce accepts a token with any nonce or none. It is for who was handed the token by its client, which alone knows the nonce
+	// and has compared it: as in a token exchange (RFC 8693).
+	AnyNonce bool
 
 	// AccessToken, Code and State are what came with the token. A hash of one of them that the
 	// token has must be the right one.
@@ -119,7 +122,9 @@ const JustNow time.Duration = -1
 
 func (x *Expect) complete() error {
 	switch {
-	case x.Nonce == "" && !x.NoNonce:
+	case x.AnyNonce && (x.Nonce != "" || x.NoNonce || x.FrontChannel):
+		return profile.Incomplete("with AnyNonce nothing else is said of the nonce, and the token did not come through the browser")
+	case x.Nonce == "" && !x.NoNonce && !x.AnyNonce:
 		return profile.Incomplete("Expect has no Nonce; NoNonce is how to do without")
 	// Sections 3.2.2.11 and 3.3.2.11: without it, a token of another login could be put into the browser.
 	case x.FrontChannel && x.NoNonce:
@@ -207,7 +212,7 @@ func (x *Expect) check(r *profile.Refusals, t *jwt.Token[Claims], earliest time.
 	c := &t.Claims
 	const spec = "OpenID Connect Core 1.0, Section 3.1.3.7"
 	// Rule 11; Section 12.2.
-	if c.Nonce != "" || !x.NoNonce {
+	if !x.AnyNonce && (c.Nonce != "" || !x.NoNonce) {
 		oneOf(r, "nonce", c.Nonce, []string{x.Nonce}, spec)
 	}
 	// Rule 12.

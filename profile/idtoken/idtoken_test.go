@@ -83,6 +83,8 @@ func TestRules(t *testing.T) {
 		"a nonce that none sent": {expect: Expect{NoNonce: true}, want: []string{"nonce.mismatch"}},
 		"the nonce, refreshed":   {expect: Expect{Nonce: "n-0S6", NoNonce: true}},
 		"no nonce, refreshed":    {change: []any{"nonce", nil}, expect: Expect{Nonce: "n-0S6", NoNonce: true}},
+		"any nonce, handed on":   {expect: Expect{AnyNonce: true}},
+		"no nonce, handed on":    {change: []any{"nonce", nil}, expect: Expect{AnyNonce: true}},
 		"another, refreshed":     {change: []any{"nonce", "x"}, expect: Expect{Nonce: "n-0S6", NoNonce: true}, want: []string{"nonce.mismatch"}},
 
 		"azp is left alone": {change: []any{"azp", "other"}},
@@ -141,7 +143,7 @@ func TestRules(t *testing.T) {
 			if tc.policy != nil {
 				tc.policy(&p)
 			}
-			if tc.expect.Nonce == "" && !tc.expect.NoNonce {
+			if tc.expect.Nonce == "" && !tc.expect.NoNonce && !tc.expect.AnyNonce {
 				tc.expect = sent
 			}
 			_, err := verifier(t, p).Verify(ctx, good.With(tc.change...).Sign(t, profiletest.Key(t), tc.typ), tc.expect)
@@ -215,6 +217,9 @@ func TestIncomplete(t *testing.T) {
 	for name, x := range map[string]Expect{
 		"zero":                        {},
 		"front channel without nonce": {NoNonce: true, FrontChannel: true},
+		"any, from the front channel": {AnyNonce: true, FrontChannel: true},
+		"any and this one":            {AnyNonce: true, Nonce: "n"},
+		"any and none":                {AnyNonce: true, NoNonce: true},
 		"negative age":                {Nonce: "n", MaxAge: -2},
 	} {
 		if _, err := verifier(t, some).Verify(ctx, good.Sign(t, profiletest.Key(t), ""), x); !errors.Is(err, jwt.ErrPolicy) {
