@@ -202,15 +202,28 @@ func (s *Server) Clients(ctx context.Context, after string, limit int) ([]*Clien
 	return list(ctx, s.o.Store, kindClient, after, limit, parseClient)
 }
 
-// DeleteClient deletes a client, and with it all that it was given: JWTs are refused where the server is asked about them.
+// DeleteClient deletes a client, and with it all that it was given: JWTs are refused where the server is asked about them. It can be
+// repeated after an error, until it is store.ErrNotFound.
 func (s *Server) DeleteClient(ctx context.Context, id string) error {
-	now := s.o.Clock()
-	err := s.o.Store.DeleteDocument(ctx, now, kindClient, id)
+	if _, err := s.o.Store.Document(ctx, kindClient, id); err != nil {
+		return err
+	}
+	// First, for who is interrupted finds no client to delete again; and afterwards, for what it was given meanwhile.
+	if err := s.revokeClient(ctx, id); err != nil {
+		return err
+	}
+	err := s.o.Store.DeleteDocument(ctx, s.o.Clock(), kindClient, id)
 	s.cache.forget(kindClient, id)
 	if err != nil {
 		return err
 	}
-	_, err = s.o.Store.Revoke(ctx, store.Revocation{
+	return s.revokeClient(ctx, id)
+}
+
+// revokeClient ends all that a client was given.
+func (s *Server) revokeClient(ctx context.Context, id string) error {
+	now := s.o.Clock()
+	_, err := s.o.Store.Revoke(ctx, store.Revocation{
 		Target: store.Target{Sort: store.OfClient, ID: id}, At: now, Expires: now.Add(s.longest() + leeway),
 	})
 	return err

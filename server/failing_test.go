@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -216,6 +217,40 @@ func TestStoreFails(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whichever call fails by which a client is deleted, a client that is gone has left nothing behind that is good.
+func TestDeleteClientFails(t *testing.T) {
+	f := &failing{Store: memstore.New()}
+	a := start(t, server.Options{Store: f})
+	k := key(t)
+	a.trust(k, nil)
+	api := a.add("api", "", func(c *server.Client) { c.ResourceServer = servertest.Resource })
+	for i := int64(1); ; i++ {
+		c := a.add(fmt.Sprint("c", i), "", nil)
+		w := a.token(c, "grant_type", grant.GrantType, "assertion", a.grantOf(k, nil))
+		w.want(t, 200, "")
+		f.calls.Store(0)
+		f.fail.Store(i)
+		err := a.DeleteClient(ctx, c.ID)
+		f.fail.Store(0)
+		_, gone := a.Client(ctx, c.ID)
+		if (gone != nil) != errors.Is(gone, store.ErrNotFound) || err == nil && gone == nil {
+			t.Fatalf("failure %d: %v, %v", i, err, gone)
+		}
+		if gone != nil {
+			for _, name := range []string{"access_token", "refresh_token"} {
+				if w := a.do(call{path: "/introspect", header: basic(api.ID, api.Secret), form: form("token", w.text(name))}); w.json["active"] != false {
+					t.Errorf("failure %d leaves the %s: %s", i, name, w.Body)
+				}
+			}
+		} else if err := a.DeleteClient(ctx, c.ID); err != nil {
+			t.Errorf("failure %d, and again: %v", i, err)
+		}
+		if err == nil {
+			return
+		}
 	}
 }
 

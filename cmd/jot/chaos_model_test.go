@@ -70,6 +70,7 @@ type chaos struct {
 	families     []*lineage
 	onces        []*once
 	tokens       []*token
+	members      []*member
 	touched      map[checked]bool
 	refresh      map[string]*lineage // whose a refresh token is
 }
@@ -143,13 +144,17 @@ type answer struct {
 		Error   string `json:"error"`
 		About   string `json:"error_description"`
 		Active  *bool  `json:"active"`
+
+		Client string `json:"client_id"`
+		Secret string `json:"client_secret"`
+		Token  string `json:"registration_access_token"`
 	}
 }
 
-func (a answer) ok() bool { return !a.lost && a.status == http.StatusOK }
+func (a answer) ok() bool { return !a.lost && a.status/100 == 2 }
 
 // refused reports whether the answer is that the grant, the assertion or the proof is no good.
-func (a answer) refused() bool { return !a.lost && a.status != http.StatusOK }
+func (a answer) refused() bool { return !a.lost && !a.ok() }
 
 // post sends a request to one of the processes, in the name of a client with a secret, or none.
 func (c *chaos) post(path, client string, header http.Header, pairs ...string) answer {
@@ -168,19 +173,32 @@ func (c *chaos) postTo(f *front, path, client string, header http.Header, pairs 
 	if client == "app" {
 		form.Set("client_assertion_type", clientauth.AssertionType)
 	}
-	r, err := http.NewRequest(http.MethodPost, f.url+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		panic(err)
-	}
+	r := newRequest(http.MethodPost, f.url+path, form.Encode())
 	maps.Copy(r.Header, header)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if secret := c.secrets[client]; secret != "" {
 		r.SetBasicAuth(client, secret)
 	}
+	kind := path
+	if g := form.Get("grant_type"); g != "" {
+		kind += " " + g[strings.LastIndexByte(g, ':')+1:]
+	}
+	return c.send(f, r, kind)
+}
+
+func newRequest(method, target, body string) *http.Request {
+	r, err := http.NewRequest(method, target, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// send sends a request, and holds the answer to what a server may say at such a time.
+func (c *chaos) send(f *front, r *http.Request, kind string) (a answer) {
 	// Who sends it when all is well gets an answer; an odd number is not all well.
 	before := f.troubles.Load()
 	began := time.Now()
-	var a answer
 	resp, err := f.client.Do(r)
 	var body []byte
 	if err == nil {
@@ -188,18 +206,13 @@ func (c *chaos) postTo(f *front, path, client string, header http.Header, pairs 
 		_ = resp.Body.Close()
 	}
 	trouble := before%2 == 1 || f.troubles.Load() != before
-	kind := path
-	if g := form.Get("grant_type"); g != "" {
-		kind += " " + g[strings.LastIndexByte(g, ':')+1:]
-	}
-	switch {
-	case err != nil:
+	if err != nil {
 		a.lost = true
 		kind += " no answer"
 		if !trouble {
 			c.problem("%s: %v", kind, err)
 		}
-	default:
+	} else {
 		a.status = resp.StatusCode
 		if nonce := resp.Header.Get("DPoP-Nonce"); nonce != "" {
 			c.nonce.Store(&nonce)
@@ -209,22 +222,18 @@ func (c *chaos) postTo(f *front, path, client string, header http.Header, pairs 
 				c.problem("%s: %s: %v: %.200q", kind, resp.Status, err, body)
 			}
 		}
-		kind += fmt.Sprint(" ", a.status)
-		if a.body.Error != "" {
-			kind += " " + a.body.Error
-		}
+		kind += strings.TrimRight(fmt.Sprint(" ", a.status, " ", a.body.Error), " ")
 		switch a.body.Error {
-		case "temporarily_unavailable":
+		case oauth.TemporarilyUnavailable:
 			a.lost = true
 			if !trouble || a.status != http.StatusServiceUnavailable || a.body.About == "" {
 				c.problem("%s: %s", kind, body)
 			}
-		case "", oauth.InvalidGrant, oauth.InvalidClient, oauth.InvalidDPoPProof, oauth.UseDPoPNonce:
-			if a.body.Error == "" && a.status != http.StatusOK {
+		case oauth.InvalidGrant, oauth.InvalidClient, oauth.InvalidDPoPProof, oauth.UseDPoPNonce, oauth.InvalidToken:
+		default:
+			if !a.ok() {
 				c.problem("%s: %s", kind, body)
 			}
-		default:
-			c.problem("%s: %s", kind, body)
 		}
 	}
 	took := time.Since(began)
@@ -405,7 +414,7 @@ type token struct {
 
 func (c *chaos) newToken(client string, a answer) {
 	t := &token{raw: a.body.Access, client: client}
-	c.done(t)
+	c.touch(t)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokens = append(c.tokens, t)
@@ -481,7 +490,7 @@ func (c *chaos) newFamily(a answer) {
 		c.problem("a grant without a refresh token")
 		return
 	}
-	c.done(f)
+	c.touch(f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.families = append(c.families, f)
@@ -639,6 +648,92 @@ func (f *lineage) check(c *chaos) {
 	}
 }
 
+// member is a client that has registered itself.
+type member struct {
+	mu                 sync.Mutex
+	id, secret, manage string
+	access             string
+	gone, unsure       bool
+	changed            time.Time
+}
+
+// own asks for a token in the name of the client.
+func (m *member) own(c *chaos) answer {
+	f := c.fronts[mathrand.IntN(len(c.fronts))]
+	r := newRequest(http.MethodPost, f.url+"/token", "grant_type=client_credentials")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(m.id, m.secret)
+	return c.send(f, r, "/token of a registered client")
+}
+
+func (c *chaos) register() {
+	f := c.fronts[mathrand.IntN(len(c.fronts))]
+	r := newRequest(http.MethodPost, f.url+"/register", "{}")
+	r.Header.Set("Content-Type", "application/json")
+	a := c.send(f, r, "/register")
+	if !a.ok() {
+		return
+	}
+	m := &member{id: a.body.Client, secret: a.body.Secret, manage: a.body.Token}
+	c.done(m)
+	if a := m.own(c); a.ok() {
+		m.access = a.body.Access
+	} else if a.refused() {
+		c.problem("a client is refused that has just registered: %+v", a)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members = append(c.members, m)
+}
+
+func (m *member) end(c *chaos) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gone || m.unsure {
+		return
+	}
+	f := c.fronts[mathrand.IntN(len(c.fronts))]
+	r := newRequest(http.MethodDelete, f.url+"/register/"+m.id, "")
+	r.Header.Set("Authorization", "Bearer "+m.manage)
+	a := c.send(f, r, "/register DELETE")
+	if a.refused() {
+		c.problem("a client is not removed: %+v", a)
+	}
+	m.gone, m.unsure, m.changed = a.ok(), a.lost, time.Now()
+	if a.ok() {
+		c.done(m)
+	} else {
+		c.touch(m)
+	}
+}
+
+func (m *member) check(c *chaos) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(c.fronts) > 1 && time.Since(m.changed) < 5*time.Second {
+		return // others know of it soon, and not at once
+	}
+	a := m.own(c)
+	switch {
+	case a.lost:
+		return
+	case m.unsure:
+		if m.gone, m.unsure = a.refused(), false; !m.gone {
+			m.access = "" // which may have ended, since it ends before its client
+		}
+	case a.ok() && m.gone:
+		c.problem("a client is back that was removed")
+	case a.refused() && !m.gone:
+		c.problem("a registered client was lost")
+	}
+	if m.access == "" {
+		return
+	}
+	if active, known := c.active("api", m.access); known && active == m.gone {
+		c.problem("a token is active: %v, and its client was removed: %v", active, m.gone)
+	}
+}
+
 // work does something, with several requests at once where they may ask for the same.
 func (c *chaos) work(several int) {
 	switch k := mathrand.IntN(100); {
@@ -657,6 +752,7 @@ func (c *chaos) work(several int) {
 		}
 	case k < 50:
 		if a := c.post("/token", "opaque", nil, "grant_type", "client_credentials"); a.ok() {
+			c.done()
 			c.newToken("opaque", a)
 		} else if a.refused() {
 			c.problem("a client is refused: %+v", a)
@@ -668,7 +764,16 @@ func (c *chaos) work(several int) {
 		if t != nil {
 			t.end(c)
 		}
+	case k < 58:
+		c.register()
 	case k < 60:
+		c.mu.Lock()
+		m := recent(c.members, 20)
+		c.mu.Unlock()
+		if m != nil {
+			m.end(c)
+		}
+	case k < 64:
 		c.mu.Lock()
 		t := recent(c.tokens, 1000)
 		c.mu.Unlock()
@@ -710,31 +815,37 @@ func recent[T any](list []*T, n int) *T {
 	return list[len(list)-1-mathrand.IntN(n)]
 }
 
-// checkAll looks at all that was touched since the last time, and some of the rest or all of it.
+// some is one of a list, if there is one.
+func some[T checked](list []T) []checked {
+	if len(list) == 0 {
+		return nil
+	}
+	return []checked{list[mathrand.IntN(len(list))]}
+}
+
+// checkAll looks at all that was touched since the last time and some of the rest, or at everything.
 func (c *chaos) checkAll(everything bool) {
 	c.mu.Lock()
 	all := slices.Collect(maps.Keys(c.touched))
-	clear(c.touched)
-	rest := 20
-	if everything {
-		all, rest = nil, 1<<30
-	}
-	for range min(rest, len(c.families)) {
-		all = append(all, recent(c.families, 1<<30))
-	}
-	for range min(rest, len(c.tokens)) {
-		all = append(all, recent(c.tokens, 1<<30))
-	}
-	if everything {
+	if !everything {
+		for range 20 {
+			all = append(all, some(c.families)...)
+			all = append(all, some(c.tokens)...)
+			all = append(all, some(c.members)...)
+		}
+	} else {
 		all = nil
-		for _, f := range c.families {
-			all = append(all, f)
+		for _, x := range c.families {
+			all = append(all, x)
 		}
-		for _, t := range c.tokens {
-			all = append(all, t)
+		for _, x := range c.tokens {
+			all = append(all, x)
 		}
-		for _, o := range c.onces {
-			all = append(all, o)
+		for _, x := range c.members {
+			all = append(all, x)
+		}
+		for _, x := range c.onces {
+			all = append(all, x)
 		}
 	}
 	c.mu.Unlock()

@@ -41,7 +41,7 @@ func newGround(t *testing.T, store string, retry bool, more string) *ground {
 		window = chaosRetry.String()
 	}
 	g := &ground{t: t, dir: dir, chaos: newChaos(t, "http://127.0.0.1:"+freePort(t), retry)}
-	text := fmt.Sprintf("issuer: %s\ndata: %s\nlifetimes:\n  refresh_retry: %s\n%s", g.issuer, filepath.Join(dir, "data"), window, more)
+	text := fmt.Sprintf("issuer: %s\ndata: %s\nregistration:\n  open: true\n  scopes: [read]\nlifetimes:\n  refresh_retry: %s\n%s", g.issuer, filepath.Join(dir, "data"), window, more)
 	if store != "" {
 		text += "store: " + store + "\n"
 	}
@@ -145,13 +145,13 @@ func (l *life) kill() {
 	}
 	_ = l.cmd.Wait()
 	l.g.killed++
-	if code := l.cmd.ProcessState.ExitCode(); code != -1 {
-		l.g.problem("a process ended by itself with code %d", code)
-	}
 	l.client.CloseIdleConnections()
 	text, err := os.ReadFile(l.log.Name())
 	if err != nil {
 		l.g.t.Fatal(err)
+	}
+	if code := l.cmd.ProcessState.ExitCode(); code != -1 {
+		l.g.problem("a process ended by itself with code %d: %.1000s", code, text)
 	}
 	for _, bad := range []string{"DATA RACE", "panic", "goroutine "} {
 		if i := bytes.Index(text, []byte(bad)); i >= 0 {
@@ -306,6 +306,7 @@ func TestChaosNotices(t *testing.T) {
 		g.present(g.newOnce("grant"), 1)
 	}
 	g.present(g.newOnce("assertion"), 1)
+	g.register()
 	l.kill()
 	files, err := filepath.Glob(filepath.Join(g.dir, "data", "jot.db*"))
 	if err != nil || len(files) == 0 {
@@ -323,6 +324,8 @@ func TestChaosNotices(t *testing.T) {
 	g.rotate(g.families[2], 1)
 	g.rotate(g.families[2], 1)
 	g.tokens[0].end(g.chaos)
+	g.members[0].end(g.chaos)
+	g.register()
 	for _, kind := range []string{"grant", "assertion", "proof"} {
 		g.present(g.newOnce(kind), 1)
 	}
@@ -339,7 +342,7 @@ func TestChaosNotices(t *testing.T) {
 	g.live(true).kill()
 	for _, want := range []string{
 		"a one-time grant was accepted 2 times", "a one-time assertion was accepted 2 times", "a one-time proof was accepted 2 times",
-		"a grant was lost", "a token of opaque was lost", "a revoked token of app is active",
+		"a grant was lost", "a token of opaque was lost", "a revoked token of app is active", "a registered client was lost", "a client is back that was removed",
 		"the refresh token of a grant that has ended is active", "a refresh token of a grant that has ended was exchanged", "a refresh token is active that was exchanged",
 	} {
 		if !strings.Contains(strings.Join(g.problems, "\n"), want) {
