@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/jotsuite/jot/internal/fetch"
 )
 
 // maxCertificate is the size of a certificate in a header that is read, in bytes.
@@ -40,8 +42,7 @@ func CertificateHeader(name string, proxies ...netip.Prefix) ClientCertificate {
 		if len(values) == 0 {
 			return nil, nil
 		}
-		from, _ := netip.ParseAddrPort(r.RemoteAddr)            // the zero address is in no prefix
-		if !within(proxies, from.Addr().Unmap().WithZone("")) { // no prefix has a zone
+		if !fetch.Within(fetch.Sender(r.RemoteAddr), proxies) {
 			return nil, errors.New("guard: a client certificate in the header of a request that no trusted proxy sent")
 		}
 		if len(values) > 1 {
@@ -49,15 +50,6 @@ func CertificateHeader(name string, proxies ...netip.Prefix) ClientCertificate {
 		}
 		return parseCertificate(values[0])
 	}
-}
-
-func within(prefixes []netip.Prefix, a netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 func parseCertificate(value string) (*x509.Certificate, error) {

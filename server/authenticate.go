@@ -104,7 +104,7 @@ func (q *request) identify() error {
 	}
 	q.client = c
 	q.event.Client, q.event.Attempted, q.event.Method = c.ID, "", c.method
-	return nil
+	return q.countClient()
 }
 
 // lookup returns a client, or nil where there is none of that name.

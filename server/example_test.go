@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"time"
 
@@ -181,4 +182,24 @@ func ExampleServer_InitialAccessToken() {
 	s.ServeHTTP(w, r)
 	fmt.Println(w.Code, member(w, "client_name"), member(w, "scope"), member(w, "token_endpoint_auth_method"))
 	// Output: 201 Shop read client_secret_basic
+}
+
+// A server behind a proxy that sends the address of the client along.
+func ExampleLimits() {
+	s, _ := newServer(server.Options{
+		RemoteAddress: server.AddressHeader("X-Forwarded-For", netip.MustParsePrefix("10.0.0.0/8")),
+		Limits:        server.Limits{Address: server.Rate{PerSecond: 10, Burst: 2}},
+	})
+	for range 3 {
+		r := httptest.NewRequest(http.MethodPost, "/token", nil)
+		r.RemoteAddr = "10.0.0.1:50000"
+		r.Header.Set("X-Forwarded-For", "8.8.8.8")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		fmt.Println(w.Code, w.Header()["Retry-After"])
+	}
+	// Output:
+	// 415 []
+	// 415 []
+	// 429 [1]
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -91,6 +92,12 @@ type Options struct {
 
 	// Registration lets clients register themselves (RFC 7591). Nil does not.
 	Registration *Registration
+
+	// Limits say how often the endpoints may be asked. The zero value is as often as anyone likes.
+	Limits Limits
+	// RemoteAddress returns the address that a request comes from. Nil is that of its connection; behind proxies it is
+	// [AddressHeader].
+	RemoteAddress func(*http.Request) netip.Addr
 
 	// Fetch says how the keys of clients and trusted issuers are fetched: where they may lead, through what proxy.
 	Fetch keyset.Options

@@ -54,7 +54,9 @@ type Server struct {
 	attestations *attestation.Verifier
 	tokens       *accesstoken.Verifier
 	exchanger    *exchange.Verifier
-	realm        string
+	// Where there are Limits.
+	addresses, clients *limiter
+	realm              string
 }
 
 // resource is a Resource made ready for requests.
@@ -95,6 +97,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	if _, err := o.Keys.Signer(ctx, s.o.Algorithm); err != nil {
 		return nil, errOptions.Wrap(err)
+	}
+	if err := s.newLimits(); err != nil {
+		return nil, err
 	}
 	if err := s.verifiers(audiences); err != nil {
 		return nil, errOptions.Wrap(err)
@@ -218,7 +223,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var (
 	nosniff   = []string{"nosniff"}
 	anyOrigin = []string{"*"}
-	exposed   = []string{"DPoP-Nonce, WWW-Authenticate, OAuth-Client-Attestation-Challenge"}
+	exposed   = []string{"DPoP-Nonce, WWW-Authenticate, OAuth-Client-Attestation-Challenge, Retry-After"}
 	noStore   = []string{"no-store"}
 	noCache   = []string{"no-cache"}
 	jsonType  = []string{"application/json"}
@@ -330,7 +335,11 @@ func (s *Server) oauth(name string, methods []string, cors bool, f func(*request
 func (s *Server) answer(name string, w http.ResponseWriter, r *http.Request, f func(*request) error) {
 	q := &request{Server: s, w: w, r: r, ctx: r.Context(), now: s.o.Clock(), event: Event{Endpoint: name, Remote: r.RemoteAddr, Status: http.StatusOK}}
 	start := time.Now()
-	if err := f(q); err != nil {
+	err := q.countAddress()
+	if err == nil {
+		err = f(q)
+	}
+	if err != nil {
 		q.refuse(err)
 	}
 	if s.o.Observe != nil {

@@ -59,9 +59,14 @@ type config struct {
 		RefreshRetry duration `yaml:"refresh_retry"`
 		Reload       duration `yaml:"reload"`
 	} `yaml:"lifetimes"`
-	DetailTypes  []scalar            `yaml:"detail_types"`
-	NoDPoPNonce  bool                `yaml:"no_dpop_nonce"`
-	Certificates configCertificates  `yaml:"client_certificates"`
+	DetailTypes  []scalar           `yaml:"detail_types"`
+	NoDPoPNonce  bool               `yaml:"no_dpop_nonce"`
+	Certificates configCertificates `yaml:"client_certificates"`
+	Addresses    struct {
+		Header  scalar   `yaml:"header"`
+		Proxies []scalar `yaml:"proxies"`
+	} `yaml:"client_addresses"`
+	Limits       configLimits        `yaml:"limits"`
 	Attesters    scalar              `yaml:"attesters"`
 	Registration *configRegistration `yaml:"registration"`
 	Fetch        struct {
@@ -245,6 +250,9 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 	}
 	o.NoDPoPNonce = c.NoDPoPNonce
 	if err := c.certificates(&o); err != nil {
+		return o, t, err
+	}
+	if err := c.limits(&o); err != nil {
 		return o, t, err
 	}
 	if a := c.Attesters; a.line > 0 {

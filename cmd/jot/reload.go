@@ -26,6 +26,7 @@ type process struct {
 	began   *settings // with which it was started; some of them stay as they are
 	issuer  string    // where no option says so
 	store   serverstore.Store
+	connections *connections
 	tls     tlsFiles
 	pair    keyPair
 	secrets [][]byte // of a store in memory, which has no file of them

@@ -198,15 +198,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("the last configuration does not count: %s %v", body, err)
 	}
 	kept.CloseIdleConnections()
-	// What is closed ends a moment later.
-	deadline := time.Now().Add(10 * time.Second)
-	for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); n > before {
-		all := make([]byte, 1<<20)
-		t.Errorf("%d goroutines, and %d before:\n%s", n, before, all[:runtime.Stack(all, true)])
-	}
+	s.settled(before)
 	t.Logf("%d requests", asked.Load())
 
 	// A file that is not good changes nothing, and the log names the line.

@@ -32,6 +32,8 @@ type serveCmd struct {
 	Check   bool   `help:"Say whether the server could be made of these options, and make nothing."`
 
 	serviceFlags `embed:""`
+
+	patience time.Duration // of tests, with clients that are slow
 }
 
 func (*serveCmd) Help() string {
@@ -118,10 +120,11 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 	log := p.log
 	h := &http.Server{
 		Handler:           p,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
+		ReadHeaderTimeout: cmp.Or(p.c.patience, 5*time.Second),
+		ReadTimeout:       cmp.Or(p.c.patience, 10*time.Second),
 		WriteTimeout:      30 * time.Second, // keys of others may have to be fetched meanwhile
 		IdleTimeout:       2 * time.Minute,
+		ConnState:         p.connections.state,
 		MaxHeaderBytes:    64 << 10, // certificates and proofs are in headers
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}

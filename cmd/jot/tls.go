@@ -153,6 +153,10 @@ func (c *config) asks() bool {
 // listen opens what the server listens at: addr, and where clients with certificates have an address of their own, that.
 func (p *process) listen(addr string, f *settings) (all []net.Listener, err error) {
 	ask := []func() bool{func() bool { return p.live.Load().settings.file.asks() }, func() bool { return true }}
+	p.connections = newConnections(func() int {
+		n, _ := p.live.Load().settings.file.Limits.connections() // which was read before
+		return n
+	}, p.log)
 	for i, a := range []string{addr, f.file.Certificates.Addr.text} {
 		if a == "" {
 			continue
@@ -164,6 +168,7 @@ func (p *process) listen(addr string, f *settings) (all []net.Listener, err erro
 			}
 			return nil, fail(exitFile, "give another --addr HOST:PORT", "cannot listen at %s: %s", quoted(a), reason(err))
 		}
+		l = boundListener{l, p.connections}
 		if p.tls.on() {
 			l = tls.NewListener(l, p.pair.config(ask[i]))
 		}

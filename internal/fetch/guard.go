@@ -64,8 +64,16 @@ func prefixes(all ...string) []netip.Prefix {
 	return out
 }
 
-func within(a netip.Addr, all []netip.Prefix) bool {
+// Within reports whether an address is in one of the networks. One without an address is in none.
+func Within(a netip.Addr, all []netip.Prefix) bool {
 	return slices.ContainsFunc(all, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// Sender is the address in the RemoteAddr of a request, as Within compares it: IPv4 where it is mapped, and without a zone,
+// which no prefix has. It is the zero address, which is in no network, where there is none.
+func Sender(remote string) netip.Addr {
+	from, _ := netip.ParseAddrPort(remote)
+	return from.Addr().Unmap().WithZone("")
 }
 
 // Public reports whether an address is that of a host on the Internet. One that
@@ -73,10 +81,10 @@ func within(a netip.Addr, all []netip.Prefix) bool {
 func Public(a netip.Addr) bool {
 	a = standsFor(a)
 	if a.Is4() {
-		return !within(a, reserved)
+		return !Within(a, reserved)
 	}
 	// No prefix contains an address with a zone, or none.
-	return public6.Contains(a) && !within(a, reserved6)
+	return public6.Contains(a) && !Within(a, reserved6)
 }
 
 // standsFor returns the IPv4 address that is reached through a, or a.
@@ -97,7 +105,7 @@ func standsFor(a netip.Addr) netip.Addr {
 
 // permits reports whether an address may be dialled.
 func (g *Guard) permits(a netip.Addr) bool {
-	return Public(a) || within(standsFor(a), g.Networks)
+	return Public(a) || Within(standsFor(a), g.Networks)
 }
 
 // exempts reports whether any address may be dialled for a host.
