@@ -49,7 +49,7 @@ func (c *connections) state(conn net.Conn, s http.ConnState) {
 func (c *connections) wait() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for closing := (net.Conn)(nil); !c.ended; c.freed.Wait() {
+	for closing := net.Conn(nil); !c.ended; c.freed.Wait() {
 		most := c.most()
 		if most == 0 || c.n < most {
 			c.n++

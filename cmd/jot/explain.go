@@ -268,6 +268,8 @@ var words = []entry{
 	{"issuer.untrusted", "error", "RFC 8725, Section 3.8", "The issuer is none of those that are trusted, so that no key of it is looked for."},
 	{"metadata.malformed", "error", "RFC 8414, Section 2", "The metadata cannot be read, or lacks what it must have."},
 	{"keys.file", "error", "", "The file with the keys cannot be read."},
+	{"limit.address", "error", "RFC 6585, Section 4", "The address asks more often than the server allows each: limits.address in its configuration. Behind a proxy, client_addresses tells it whose requests they are."},
+	{"limit.client", "error", "RFC 6585, Section 4", "The client asks more often than the server allows each: limits.client in its configuration. A client keeps its token until that expires."},
 	{"server.options", "error", "", "What the authorization server is to be contradicts itself, or says too little. jot serve --check says so without starting it."},
 	{"server.document", "error", "", "The client or the trusted issuer is not one that the server can use as it is configured: it names a resource, a scope or a method that is not there."},
 	{"store.not_found", "error", "", "The store has nothing of that name, or it has ended."},

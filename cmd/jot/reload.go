@@ -19,17 +19,17 @@ import (
 
 // process is what stays while jot serve runs: listeners, store and log. What a reload replaces is its generation.
 type process struct {
-	c       *serveCmd
-	a       *app
-	log     *slog.Logger
-	trail   *trail
-	began   *settings // with which it was started; some of them stay as they are
-	issuer  string    // where no option says so
-	store   serverstore.Store
+	c           *serveCmd
+	a           *app
+	log         *slog.Logger
+	trail       *trail
+	began       *settings // with which it was started; some of them stay as they are
+	issuer      string    // where no option says so
+	store       serverstore.Store
 	connections *connections
-	tls     tlsFiles
-	pair    keyPair
-	secrets [][]byte // of a store in memory, which has no file of them
+	tls         tlsFiles
+	pair        keyPair
+	secrets     [][]byte // of a store in memory, which has no file of them
 
 	live     atomic.Pointer[generation]
 	stopping atomic.Bool
