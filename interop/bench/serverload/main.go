@@ -9,6 +9,9 @@
 // cores, so it is the ratio that counts. Each row of the table has its own turns of the bare handler, which gets the same requests; their
 // assertions and proofs are signed before a turn, and each is sent once. A turn in which any request is not answered with 200
 // is an error.
+//
+// While other processes use the cores the ratio of requests says little; the last column, which is that of processor time,
+// says then what it would be at most.
 package main
 
 import (
@@ -155,7 +158,11 @@ type result struct {
 	Example                                  string
 
 	rss int64
+	cpu float64 // seconds of processor time, of the load too
 }
+
+// perRequest returns the processor time of a request, of the load and databases too, in microseconds.
+func (r result) perRequest() float64 { return r.cpu / float64(r.Requests) * 1e6 }
 
 func (r result) rate() float64 { return float64(r.Requests) / float64(r.Micros) * 1e6 }
 
@@ -178,8 +185,8 @@ func (r *run) turnsOf(all []*target, loaded func(*row, *target) bool) {
 				}
 				res := r.turn(row, t, last)
 				r.results[key] = append(r.results[key], res)
-				fmt.Fprintf(os.Stderr, "%-40s %8.0f/s  p50 %6.2f ms  p99 %6.2f ms  longest %6.1f ms  %5.1f MB  others use %.0f %% of a core\n", key, res.rate(), res.P50/1e3, res.P99/1e3, res.Longest/1e3,
-					float64(res.rss)/1e6, 100*r.others[len(r.others)-1])
+				fmt.Fprintf(os.Stderr, "%-40s %8.0f/s  p50 %6.2f ms  p99 %6.2f ms  longest %6.1f ms  %5.1f MB  %5.1f µs of processor  others use %.0f %% of a core\n", key, res.rate(), res.P50/1e3, res.P99/1e3, res.Longest/1e3,
+					float64(res.rss)/1e6, res.perRequest(), 100*r.others[len(r.others)-1])
 			}
 		}
 	}
@@ -200,7 +207,8 @@ func (r *run) turn(row *row, t *target, last float64) result {
 		runtime.GC()
 		mine, busy, begin := used(), usedByAll(), time.Now()
 		out, err := exec.Command("wrk", "-t1", "-c"+strconv.Itoa(r.connections), "-d"+strconv.Itoa(r.seconds)+"s", "-s", r.script, t.token, row.mode, file).CombinedOutput()
-		r.others = append(r.others, max(0, ((usedByAll()-busy)-(used()-mine))/time.Since(begin).Seconds()))
+		mine, busy, took := used()-mine, usedByAll()-busy, time.Since(begin).Seconds()
+		r.others = append(r.others, max(0, busy-mine)/took)
 		check(os.Remove(file))
 		_, line, ok := strings.Cut(string(out), "\nresult ")
 		var res result
@@ -214,7 +222,7 @@ func (r *run) turn(row *row, t *target, last float64) result {
 		if res.Bad > 0 || res.Broken > 0 || res.Exhausted > 0 {
 			log.Fatalf("error: %s/%s: %d requests were not answered with 200, %d not at all\n%s", row.name, t.name, res.Bad, res.Broken, out)
 		}
-		res.rss = rss(t.pid, "VmRSS")
+		res.rss, res.cpu = rss(t.pid, "VmRSS"), mine
 		return res
 	}
 }
@@ -329,21 +337,22 @@ func (r *run) print(all []*target) {
 		}
 		fmt.Println()
 	}
-	fmt.Print("\n| | | requests/s | p50, ms | × what is implied | p99, ms | longest, ms | memory, MB |\n|---|---|---|---|---|---|---|---|\n")
+	fmt.Print("\n| | | requests/s | p50, ms | × what is implied | p99, ms | longest, ms | memory, MB | processor, µs a request | the bare handler's by it |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range rows {
 		for _, t := range all {
 			got, bare := r.results[row.name+"/"+t.name], r.results[row.name+"/bare"]
 			if got == nil {
 				continue
 			}
+			perRequest := median(each(got, result.perRequest))
 			p50 := median(each(got, func(r result) float64 { return r.P50 }))
 			// The ratio that is asked for implies the time of the bare handler, divided by it.
 			implied := "–"
 			if i := slices.Index(columns, t.name); i >= 0 {
 				implied = fmt.Sprintf("%.2f", p50/(median(each(bare, func(r result) float64 { return r.P50 }))/row.targets[i]))
 			}
-			fmt.Printf("| %s | %s | %.0f | %.2f | %s | %.2f | %.1f | %.1f |\n", row.name, t.name, median(rates(got)), p50/1e3, implied,
-				median(each(got, func(r result) float64 { return r.P99 }))/1e3, slices.Max(each(got, func(r result) float64 { return r.Longest }))/1e3, slices.Max(each(got, func(r result) float64 { return float64(r.rss) }))/1e6)
+			fmt.Printf("| %s | %s | %.0f | %.2f | %s | %.2f | %.1f | %.1f | %.1f | %.2f |\n", row.name, t.name, median(rates(got)), p50/1e3, implied,
+				median(each(got, func(r result) float64 { return r.P99 }))/1e3, slices.Max(each(got, func(r result) float64 { return r.Longest }))/1e3, slices.Max(each(got, func(r result) float64 { return float64(r.rss) }))/1e6, perRequest, median(each(bare, result.perRequest))/perRequest)
 		}
 	}
 }
