@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -198,7 +199,11 @@ func (q *request) assertion(id string) (*client, error) {
 	if typ := q.form.Get("client_assertion_type"); typ != clientauth.AssertionType {
 		return nil, invalid(oauth.InvalidClient, "the client_assertion_type is not "+clientauth.AssertionType, nil)
 	}
-	t, err := q.assertions.Verify(q.ctx, q.form.Get("client_assertion"), clientauth.Expect{ClientID: id, NoClientID: id == ""})
+	ctx := q.ctx
+	if q.event.Grant != "" && len(q.r.Header["Dpop"]) > 0 { // the token endpoint settles it
+		ctx = context.WithValue(ctx, heldKey{}, &q.held)
+	}
+	t, err := q.assertions.Verify(ctx, q.form.Get("client_assertion"), clientauth.Expect{ClientID: id, NoClientID: id == ""})
 	if r, ok := errors.AsType[*jwt.RejectError](err); ok && (errors.Is(r, jwt.ErrNoKey) || errors.Is(r, jwt.ErrSignature)) {
 		return nil, stranger(err) // whose key it is not; what else is wrong is told to who has the key
 	}

@@ -21,7 +21,6 @@ import (
 	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/profile/dpop"
 	"github.com/jotsuite/jot/profile/exchange"
-	"github.com/jotsuite/jot/server/store"
 )
 
 const (
@@ -148,7 +147,7 @@ func (s *Server) verifiers(audiences []string) (err error) {
 	return s.newExchanger()
 }
 
-func (s *Server) replay(name string) jwt.Replay { return store.NewReplay(s.o.Store, name, s.o.Clock) }
+func (s *Server) replay(name string) jwt.Replay { return once{s, name} }
 
 func (s *Server) resource(id string) *resource {
 	i := slices.IndexFunc(s.resources, func(r *resource) bool { return r.Identifier == id })
@@ -324,6 +323,7 @@ type request struct {
 	client *client // nil where none is named, and none is needed
 	// instance is the key of the client's instance, by attestation.
 	instance string
+	held     held
 	event    Event
 }
 

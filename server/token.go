@@ -55,7 +55,11 @@ func (q *request) token() error {
 		return invalid(oauth.UnsupportedGrantType, "the grant_type is none of those that the metadata of the server names", nil)
 	}
 	q.event.Grant = typ
-	return f(q)
+	err := f(q)
+	if e := q.settle(); e != nil { // which comes before whatever else was wrong
+		return e
+	}
+	return err
 }
 
 // authorized authenticates the client, and holds it to the grant types that it has registered.
@@ -135,8 +139,15 @@ func (q *request) bind() (*pop.Confirmation, string, error) {
 	if err == nil {
 		var t *jwt.Token[dpop.Claims]
 		ctx, end := q.trace(q.ctx, "verify")
+		if q.held.waits {
+			ctx = context.WithValue(ctx, heldKey{}, &q.held)
+		}
 		t, err = q.proofs.Verify(ctx, proof, dpop.Expect{Method: q.r.Method, URL: q.tokenEndpoint(), NoAccessToken: true})
-		if end(err); err == nil {
+		end(err)
+		if e := q.settle(); e != nil {
+			return nil, "", e
+		}
+		if err == nil {
 			c.Thumbprint = t.Key.KeyID()
 			q.event.Bound = "dpop"
 			if q.instance == "" {
