@@ -17,6 +17,7 @@ type clientCmd struct {
 	Show   clientShowCmd   `cmd:"" help:"Show a client, without its secret."`
 	Set    clientSetCmd    `cmd:"" help:"Change what is given of a client, and leave the rest."`
 	Secret clientSecretCmd `cmd:"" help:"Make a new secret of a client, and print it."`
+	Invite clientInviteCmd `cmd:"" help:"Make a token by which one client can register itself, and print it."`
 	Rm     clientRmCmd     `cmd:"" help:"Remove a client, and with it all that it was given."`
 }
 
