@@ -264,7 +264,7 @@ func (r *rig) credentials(name string, w want) row {
 	controls := map[string]string{}
 	for _, d := range map[string][]string{
 		"client_secret_basic": {"secret"}, "client_secret_post": {"secret"},
-		"client_secret_jwt": {"secret", "exp", "aud", "jti"}, "private_key_jwt": {"key", "exp", "aud", "jti"},
+		"client_secret_jwt": {"secret", "exp", "aud", "endpoint", "jti"}, "private_key_jwt": {"key", "exp", "aud", "endpoint", "jti"},
 		"tls_client_auth": {"no certificate", "another authority"}, "self_signed_tls_client_auth": {"no certificate", "another certificate"},
 	}[c.method] {
 		controls[d] = oauth.InvalidClient
@@ -285,6 +285,9 @@ func (r *rig) credentials(name string, w want) row {
 		case "exp", "aud", "jti":
 			j.Defect = broken("client-assertion", defect)
 			again = defect == "jti"
+		case "endpoint": // RFC 10070, Section 4, has ended what RFC 7523 had: it is what Authlib writes unless told
+			j.Defect = broken("client-assertion", "aud")
+			j.Defect.Claims["aud"] = r.issuer + "/token"
 		case "no certificate":
 			j.TLS = r.files(nil, nil)
 		case "another authority":
@@ -398,7 +401,7 @@ func (r *rig) rows() []row {
 			return r.introspected(p, "sealed", a.AccessToken, r.clients["sealed"].metadata, defect)
 		}, map[string]string{"secret": oauth.InvalidClient, "another key": "decrypt|key\\.none"}},
 		{"revocation", r.revoke, map[string]string{"secret": oauth.InvalidClient, "another's": oauth.InvalidGrant}},
-		{"registration", r.registers, map[string]string{"grant type": oauth.InvalidClientMetadata, "no keys": oauth.InvalidClientMetadata}},
+		{"registration", r.registers, map[string]string{"no token": oauth.InvalidToken, "used token": oauth.InvalidToken, "grant type": oauth.InvalidClientMetadata, "no keys": oauth.InvalidClientMetadata}},
 		{"registration, managed", r.manage, map[string]string{"another token": oauth.InvalidToken, "another client": oauth.InvalidClientMetadata}},
 	}
 }
@@ -601,7 +604,14 @@ func (r *rig) registers(p *peer, defect string) error {
 	case "no keys":
 		m["token_endpoint_auth_method"] = "private_key_jwt"
 	}
-	a, err := p.do(job{service: r.service, What: "register", Issuer: r.issuer, Metadata: m})
+	j := job{service: r.service, What: "register", Issuer: r.issuer, Metadata: m, Token: r.invite()}
+	if defect == "no token" {
+		j.Token = ""
+	}
+	a, err := p.do(j)
+	if err == nil && defect == "used token" {
+		a, err = p.do(j)
+	}
 	if err != nil {
 		return err
 	}
@@ -610,7 +620,7 @@ func (r *rig) registers(p *peer, defect string) error {
 	if a.ClientID == "" || a.Name != m["client_name"] || a.RegistrationURI == "" || a.RegistrationToken == "" {
 		return fmt.Errorf("it reads %+v", a)
 	}
-	j := r.job(&registered{id: a.ClientID, secret: a.Secret, method: "client_secret_basic"}, "token")
+	j = r.job(&registered{id: a.ClientID, secret: a.Secret, method: "client_secret_basic"}, "token")
 	j.Parameters = map[string]any{"grant_type": "client_credentials"}
 	if a, err = p.do(j); err != nil {
 		return err

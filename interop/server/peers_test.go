@@ -368,8 +368,11 @@ func curl(j job) (a answer, err error) {
 		form.Set("token", j.Token)
 	case "register", "manage":
 		r = request{url: j.Issuer + "/register", body: string(must(json.Marshal(j.Metadata))), bodyType: "application/json"}
+		if j.Token != "" {
+			r.args = []string{"--header", "Authorization: Bearer " + j.Token}
+		}
 		if j.What == "manage" {
-			r.url, r.args = j.URL, []string{"--header", "Authorization: Bearer " + j.Token}
+			r.url = j.URL
 			if r.method, _ = j.Parameters["method"].(string); r.method != "PUT" {
 				r.body, r.bodyType = "", ""
 			}

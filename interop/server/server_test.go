@@ -26,6 +26,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -97,7 +98,7 @@ resources:
 lifetimes:
   refresh_retry: 0s # a refresh token that comes again was stolen
 registration:
-  open: true
+  open: OPEN
   grant_types: [client_credentials, refresh_token, "` + grant.GrantType + `", "` + exchange.GrantType + `"]
   scopes: [read, write, other]
 client_certificates:
@@ -157,7 +158,7 @@ func (c *command) start(config string) *service {
 	}
 	s.mtls = "https://" + mtls
 	s.write("client-ca.pem", s.clientCA.pem())
-	s.write("jot.yaml", strings.NewReplacer("DIR", s.dir, "MTLS", mtls, "ADDR", addr).Replace(config))
+	s.write("jot.yaml", strings.NewReplacer("DIR", s.dir, "MTLS", mtls, "ADDR", addr, "OPEN", strconv.FormatBool(config == withTLS)).Replace(config))
 	s.write("partner.json", string(must(jwk.Set{s.partnerKey.Public(), s.partnerRSA.Public()}.MarshalJSON())))
 	for _, issuer := range [][]string{{partner, "--refresh"}, {legacy, "--reusable", "--legacy-scope"}} {
 		s.admin(append([]string{"issuer", "add", "--jwks", filepath.Join(s.dir, "partner.json"), "--subject", "*", "--scope", "read write"}, issuer...)...)
@@ -276,13 +277,28 @@ func (s *service) secret(text string) string {
 	return text
 }
 
+// invite makes a token by which one client can be registered.
+func (s *service) invite() string {
+	s.t.Helper()
+	var made struct {
+		Token string `json:"initial_access_token"`
+	}
+	if err := json.Unmarshal(s.admin("client", "invite"), &made); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.secret(made.Token)
+}
+
 // register registers a client, with what a client need not say put in.
 func (s *service) register(m oauth.ClientMetadata) *oauth.ClientInformation {
 	s.t.Helper()
 	if m.GrantTypes == nil {
 		m.GrantTypes = []string{"client_credentials"}
 	}
-	resp := must(s.http.Post(s.issuer+"/register", "application/json", bytes.NewReader(must(json.Marshal(m)))))
+	req := must(http.NewRequestWithContext(context.Background(), http.MethodPost, s.issuer+"/register", bytes.NewReader(must(json.Marshal(m)))))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+s.invite())
+	resp := must(s.http.Do(req))
 	defer func() { _ = resp.Body.Close() }()
 	body := must(io.ReadAll(resp.Body))
 	if resp.StatusCode != http.StatusCreated {
