@@ -25,12 +25,14 @@ import (
 
 // config is the file of --config. docs/jot.yaml says what everything means.
 type config struct {
-	Issuer scalar   `yaml:"issuer"`
-	Addr   scalar   `yaml:"addr"`
-	Log    scalar   `yaml:"log"`
-	Audit  scalar   `yaml:"audit"`
-	Drain  duration `yaml:"drain"`
-	TLS    struct {
+	Issuer  scalar   `yaml:"issuer"`
+	Addr    scalar   `yaml:"addr"`
+	Log     scalar   `yaml:"log"`
+	Audit   scalar   `yaml:"audit"`
+	Metrics scalar   `yaml:"metrics"`
+	Traces  scalar   `yaml:"traces"`
+	Drain   duration `yaml:"drain"`
+	TLS     struct {
 		Certificate scalar `yaml:"certificate"`
 		Key         scalar `yaml:"key"`
 	} `yaml:"tls"`

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/jotsuite/jot/server"
 	serverstore "github.com/jotsuite/jot/server/store"
 )
 
@@ -22,7 +21,6 @@ type process struct {
 	c           *serveCmd
 	a           *app
 	log         *slog.Logger
-	trail       *trail
 	began       *settings // with which it was started; some of them stay as they are
 	issuer      string    // where no option says so
 	store       serverstore.Store
@@ -34,6 +32,8 @@ type process struct {
 	live     atomic.Pointer[generation]
 	stopping atomic.Bool
 	hooks    []hook
+
+	observers
 }
 
 // generation is a server by one reading of the configuration. The requests that it has begun it ends, whatever comes after it.
@@ -59,6 +59,7 @@ func (p *process) start(ctx context.Context) (err error) {
 	if p.store, err = p.began.openStore(ctx); err != nil {
 		return err
 	}
+	p.store = p.watch(p.store)
 	g, err := p.generation(ctx, p.began)
 	if err != nil {
 		_ = p.store.Close()
@@ -81,14 +82,11 @@ func (p *process) start(ctx context.Context) (err error) {
 func (p *process) generation(ctx context.Context, f *settings) (*generation, error) {
 	o := &f.options
 	o.Issuer, o.Clock = cmp.Or(p.c.Issuer, o.Issuer, p.issuer), p.a.clock
-	o.Observe = func(ctx context.Context, e *server.Event) {
-		observe(ctx, p.log, e)
-		p.trail.observe(ctx, e)
-	}
+	p.instrument(o)
 	if f.isMemory() && o.Secrets == nil {
 		o.Secrets = p.secrets // and where there are none yet, they are made
 	}
-	s, err := f.service(ctx, p.store, func(err error) { p.log.Error("keys", "error", err) })
+	s, err := f.service(ctx, p.store, p.keysFailed)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +95,7 @@ func (p *process) generation(ctx context.Context, f *settings) (*generation, err
 	if err != nil {
 		return nil, err
 	}
-	return &generation{service: s, settings: f, handler: p.unlessStopping(s, h)}, nil
+	return &generation{service: s, settings: f, handler: p.traced(s, p.unlessStopping(s, h))}, nil
 }
 
 // replace lets a generation answer from the next request on.
@@ -175,7 +173,8 @@ func (f *settings) stays(began *settings) (names []string) {
 		{"addr", f.file.Addr.text, began.file.Addr.text},
 		{"log", f.file.Log.text, began.file.Log.text},
 		{"audit", f.file.Audit.text, began.file.Audit.text},
-		{"audit", f.file.Audit.text, began.file.Audit.text},
+		{"metrics", f.file.Metrics.text, began.file.Metrics.text},
+		{"traces", f.file.Traces.text, began.file.Traces.text},
 		{"data", f.data, began.data},
 		{"store", f.store, began.store},
 		{"client_certificates.addr", f.file.Certificates.Addr.text, began.file.Certificates.Addr.text},

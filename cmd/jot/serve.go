@@ -29,6 +29,7 @@ type serveCmd struct {
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"The server's certificate in PEM, and after it those that certify it. Unless given, the server speaks plain HTTP."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The key of the certificate in PEM."`
 	Log     string `placeholder:"FORMAT" help:"How the log on stderr is written: text or json. Unless given, text."`
+	Metrics string `placeholder:"HOST:PORT" help:"Where to serve /metrics for Prometheus, to whoever can reach it. Unless given, nowhere."`
 	Check   bool   `help:"Say whether the server could be made of these options, and make nothing."`
 
 	serviceFlags `embed:""`
@@ -84,16 +85,13 @@ func (c *serveCmd) Run(a *app) error {
 	if p.issuer = "http://localhost:" + port; files.on() {
 		p.issuer = "https://localhost:" + port
 	}
-	t, err := openTrail(f.file.Audit.text, a, func(err error) { log.Error("audit", "error", err) })
-	if err != nil {
+	defer p.closeObservers()
+	if err := p.openObservers(ctx, f); err != nil {
 		return err
 	}
-	defer t.close()
-	p.trail = t
 	if strings.HasPrefix(c.Store, "postgres") && withoutPassword(c.Store) != c.Store {
 		a.warn("a password in an argument is seen by other users and kept by the shell; prefer PGPASSWORD or PGPASSFILE")
 	}
-	p.onReload("audit", t.reopen)
 	if err := p.start(ctx); err != nil {
 		return err
 	}
@@ -133,6 +131,7 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 		log.Info("listening", "issuer", p.live.Load().Metadata().Issuer, "addr", l.Addr().String(), "tls", p.tls.on(), "version", version())
 		go func() { ended <- h.Serve(l) }()
 	}
+	defer p.serveMetrics()()
 	_ = p.trail.record("server", auditStart, p.live.Load().Metadata().Issuer, nil)
 	var changed <-chan time.Time
 	if p.tls.on() {
@@ -187,7 +186,8 @@ func (c *serveCmd) logger(a *app, f *settings) (*slog.Logger, error) {
 
 // check makes the server without what it stands on.
 func (c *serveCmd) check(a *app, f *settings) error {
-	if err := checkTrail(f.file.Audit); err != nil {
+	_, _, err := tracesWanted(f.file.Traces)
+	if err := cmp.Or(checkTrail(f.file.Audit), checkMetrics(f.file.Metrics), err); err != nil {
 		return configFailure(c.Config, err)
 	}
 	o := f.options

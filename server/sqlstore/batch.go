@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jotsuite/jot/internal/fault"
 )
 
 // maxBatch and maxBytes are how many writes go into one transaction, and how large their
@@ -62,6 +64,9 @@ type batcher struct {
 	d     *dialect
 	queue chan *write
 	wg    sync.WaitGroup
+
+	batches, writes, failed, checkpointed atomic.Uint64
+	busy, checkpointing                   atomic.Int64 // nanoseconds
 
 	written int           // since the last checkpoint was asked for
 	full    chan struct{} // asks for one
@@ -158,11 +163,14 @@ func (b *batcher) count(n int) {
 // and only what came in that time in between them, so that the log can begin anew.
 func (s *Store) checkpoints() {
 	for range s.writes.full {
+		start := time.Now()
 		// What fails is done by the next one, or by SQLite.
 		_ = s.each(context.Background(), s.d.checkpoint, nil, func(func(...any) error) error { return nil })
 		_ = s.alone(context.Background(), func(t *session) error {
 			return t.each(s.d.checkpoint, nil, func(func(...any) error) error { return nil })
 		})
+		s.writes.checkpointed.Add(1)
+		s.writes.checkpointing.Add(int64(time.Since(start)))
 	}
 }
 
@@ -192,10 +200,17 @@ func (b *batcher) gather(batch []*write, w *write) ([]*write, *write) {
 // commit executes a batch, and tells the callers.
 func (b *batcher) commit(t *session, batch []*write) *session {
 	var err error
+	start := time.Now()
 	for range maxTries {
 		if t, err = b.attempt(t, batch); !again(err) {
 			break
 		}
+	}
+	b.busy.Add(int64(time.Since(start)))
+	b.batches.Add(1)
+	b.writes.Add(uint64(len(batch)))
+	if err != nil && fault.CodeOf(err) == "" { // others are answers, to the one caller of the batch
+		b.failed.Add(1)
 	}
 	for _, w := range batch {
 		w.done <- err

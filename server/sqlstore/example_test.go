@@ -36,3 +36,16 @@ func ExamplePostgreSQL() {
 	fmt.Println("cannot open:", err)
 	// Output: cannot open: no database in an example
 }
+
+// What the store has done, for metrics.
+func ExampleStore_Stats() {
+	s, err := sqlstore.SQLite(context.Background(), unreachable{}, "jot.db", sqlstore.Options{})
+	if err != nil {
+		fmt.Println("cannot open:", err)
+		return
+	}
+	var now sqlstore.Stats
+	now = s.Stats()
+	fmt.Println(now.Queue, now.Writes/now.Batches, now.Busy/time.Duration(now.Batches))
+	// Output: cannot open: no database in an example
+}

@@ -90,6 +90,27 @@ type Store struct {
 	background sync.WaitGroup
 }
 
+// Stats say what a store has written since it was opened. Writes by Batches is how many go together, Busy by Batches how long a
+// transaction takes.
+type Stats struct {
+	Queue          int // of writes that wait now
+	Batches        uint64
+	Writes         uint64
+	Failed         uint64        // of the batches; an error of package store is an answer, and no failure
+	Busy           time.Duration // in transactions, of all writers together
+	Checkpoints    uint64        // with SQLite
+	CheckpointTime time.Duration
+}
+
+// Stats returns the numbers of now. They cost next to nothing.
+func (s *Store) Stats() Stats {
+	b := s.writes
+	return Stats{
+		Queue: len(b.queue), Batches: b.batches.Load(), Writes: b.writes.Load(), Failed: b.failed.Load(), Busy: time.Duration(b.busy.Load()),
+		Checkpoints: b.checkpointed.Load(), CheckpointTime: time.Duration(b.checkpointing.Load()),
+	}
+}
+
 // SQLite opens a store in a file. The name is what the driver takes for one.
 func SQLite(ctx context.Context, d driver.Driver, name string, o Options) (*Store, error) {
 	o.Readers = cmp.Or(o.Readers, 4)
