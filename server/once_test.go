@@ -14,13 +14,13 @@ import (
 	"github.com/jotsuite/jot/server/store"
 )
 
-// asked counts how often a store is asked about uses.
-type asked struct {
+// countedUses counts how often a store is asked about uses.
+type countedUses struct {
 	store.Store
 	times atomic.Int64
 }
 
-func (a *asked) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bool, error) {
+func (a *countedUses) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bool, error) {
 	a.times.Add(1)
 	return a.Store.Use(ctx, now, uses...)
 }
@@ -28,7 +28,7 @@ func (a *asked) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]bo
 // TestUsedOnceTogether has requests with an assertion and a proof: the store is asked about both in one step, and still each is good once,
 // whatever else is wrong with the request.
 func TestUsedOnceTogether(t *testing.T) {
-	s := &asked{Store: memstore.New()}
+	s := &countedUses{Store: memstore.New()}
 	a := start(t, server.Options{Store: s})
 	k := key(t)
 	c := a.add("c", clientauth.PrivateKeyJWT, func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
