@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -718,7 +720,20 @@ func TestClients(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d exchanges and %d refusals\n%s", exchanges, controls, table.String())
+	t.Logf("%d exchanges and %d refusals; %s\n%s", exchanges, controls, versions(), table.String())
+}
+
+// versions are those of the peers.
+func versions() string {
+	all := []string{"x/oauth2 " + string(bytes.TrimSpace(must(exec.Command("go", "list", "-m", "-f", "{{.Version}}", "golang.org/x/oauth2").Output())))}
+	for _, name := range []string{"oauth4webapi", "openid-client"} {
+		all = append(all, name+" "+must(node.Version(name)))
+	}
+	all = append(all, "Authlib "+must(python.Version("authlib")))
+	if out, err := exec.Command("curl", "--version").Output(); err == nil {
+		all = append(all, strings.Join(strings.Fields(string(out))[:2], " "))
+	}
+	return strings.Join(all, ", ")
 }
 
 // TestVersions holds that the versions are the ones that the table was made with.
