@@ -17,7 +17,7 @@ import (
 // killed, and the database ends without a word.
 func TestChaosReplicas(t *testing.T) {
 	needUnix(t)
-	_, long := kills(t, 0)
+	n, long := kills(t, 0)
 	p := pgtest.Start(t, long)
 	for _, retry := range []bool{true, false} {
 		name := "once"
@@ -29,7 +29,7 @@ func TestChaosReplicas(t *testing.T) {
 			lives := g.three()
 			rounds, contests, length := 1, 1, 40
 			if long {
-				rounds, contests, length = 10, 20, 500
+				rounds, contests, length = max(1, n/20), 10, 300
 			}
 			crowd := append(slices.Repeat([]func() int{alone}, 8), func() int { return 64 })
 			g.load(crowd, func() {
