@@ -121,6 +121,8 @@ func Test_RFC6749_3_2_the_request(t *testing.T) {
 		"in the URL":           {call{path: "/token?grant_type=client_credentials", header: h, form: form("grant_type", "client_credentials")}, 400, oauth.InvalidRequest},
 		"JSON":                 {call{header: typed("application/json"), body: `{"grant_type":"client_credentials"}`}, 415, oauth.InvalidRequest},
 		"no type":              {call{header: h, body: "grant_type=client_credentials"}, 415, oauth.InvalidRequest},
+		"another charset":      {call{header: typed("application/x-www-form-urlencoded; charset=utf-16"), body: "grant_type=client_credentials"}, 415, oauth.InvalidRequest},
+		"a malformed charset":  {call{header: typed("application/x-www-form-urlencoded; charset"), body: "grant_type=client_credentials"}, 415, oauth.InvalidRequest},
 		"a charset":            {call{header: typed("Application/X-WWW-Form-urlencoded; charset=utf-8"), body: "grant_type=client_credentials"}, 200, ""},
 		"malformed":            {call{header: typed("application/x-www-form-urlencoded"), body: "grant_type=%zz"}, 400, oauth.InvalidRequest},
 		"not UTF-8":            {call{header: h, form: form("grant_type", "client_credentials", "x", "\xff")}, 400, oauth.InvalidRequest},

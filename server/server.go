@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -419,13 +420,29 @@ func (q *request) body() ([]byte, error) {
 	return b, nil
 }
 
+// isForm reports whether a body is form-encoded, in UTF-8 (RFC 6749, Appendix B), and says so once.
+func isForm(types []string) bool {
+	if len(types) != 1 {
+		return false
+	}
+	t, parameters, more := strings.Cut(types[0], ";")
+	if !strings.EqualFold(strings.TrimSpace(t), formType) {
+		return false
+	}
+	if !more {
+		return true
+	}
+	_, p, err := mime.ParseMediaType(formType + ";" + parameters)
+	return err == nil && (p["charset"] == "" || strings.EqualFold(p["charset"], "utf-8"))
+}
+
 // parse reads the parameters of the request, which are in its body alone (RFC 6749, Sections 2.3.1 and 3.2).
 func (q *request) parse() error {
 	if q.r.URL.RawQuery != "" {
 		return invalid(oauth.InvalidRequest, "the parameters belong into the body, not into the URL, which ends in logs", nil)
 	}
-	if t, _, _ := strings.Cut(q.r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(t), formType) {
-		return &oauth.Error{Code: oauth.InvalidRequest, Description: "the Content-Type is not " + formType, Status: http.StatusUnsupportedMediaType}
+	if !isForm(q.r.Header["Content-Type"]) {
+		return &oauth.Error{Code: oauth.InvalidRequest, Description: "the Content-Type is not " + formType + " in UTF-8", Status: http.StatusUnsupportedMediaType}
 	}
 	b, err := q.body()
 	if err != nil {
@@ -439,11 +456,10 @@ func (q *request) parse() error {
 	if err != nil {
 		return invalid(oauth.InvalidRequest, "the body is not form-encoded", nil)
 	}
+	bad := func(v string) bool { return !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 }
 	for name, values := range form {
-		for _, v := range values {
-			if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
-				return invalid(oauth.InvalidRequest, "a parameter is not UTF-8, or has a NUL in it", nil) // RFC 6749, Appendix B
-			}
+		if bad(name) || slices.ContainsFunc(values, bad) {
+			return invalid(oauth.InvalidRequest, "a parameter is not UTF-8, or has a NUL in it", nil) // RFC 6749, Appendix B
 		}
 		if values = slices.DeleteFunc(values, func(v string) bool { return v == "" }); len(values) == 0 {
 			delete(form, name) // RFC 6749, Section 3.2: as if it were omitted
