@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -263,4 +264,26 @@ func FuzzToken(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// What is kept in memory of a request, because its client is known, does not hold on to the rest of its body.
+func TestAbuse_names_in_large_bodies(t *testing.T) {
+	a := start(t, server.Options{Observe: func(context.Context, *server.Event) {}})
+	const clients = 24
+	for i := range clients {
+		a.add("client-"+strconv.Itoa(i), "", nil)
+	}
+	var m0, m1 runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m0)
+	padding := strings.Repeat("x", 1<<20-200)
+	for i := range clients {
+		a.do(call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "client-"+strconv.Itoa(i), "client_secret", "x", "padding", padding)}).want(t, 401, oauth.InvalidClient)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&m1)
+	if m1.HeapAlloc > m0.HeapAlloc+clients<<20/2 {
+		t.Errorf("%d bytes stay", m1.HeapAlloc-m0.HeapAlloc)
+	}
+	runtime.KeepAlive(a)
 }

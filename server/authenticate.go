@@ -160,8 +160,8 @@ func basicAuth(value string) (id, secret string, ok bool) {
 
 // secret holds a secret to what is kept of the client's.
 func (q *request) secret(id, secret, method string) (*client, error) {
-	if len(secret) > maxSecret || len(id) > store.MaxName {
-		return nil, unknown("client.credentials", "the client_id or the secret is too long")
+	if len(secret) > maxSecret {
+		return nil, unknown("client.credentials", "the secret is too long")
 	}
 	c, err := q.lookup(id)
 	if err != nil {

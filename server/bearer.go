@@ -47,7 +47,7 @@ func (q *request) jwtBearer() error {
 	if err != nil {
 		return refused(oauth.InvalidGrant, "the assertion", err) // RFC 7523, Section 3.1
 	}
-	q.event.Issuer = t.Issuer
+	q.event.Issuer = i.Issuer
 	a := &access{client: q.client, clientID: i.Issuer, subject: i.SubjectPrefix + t.Subject, cnf: cnf}
 	if !store.ValidName(a.subject) {
 		return invalid(oauth.InvalidGrant, "the subject of the assertion is too long", nil)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -121,6 +122,9 @@ func cached[T any](ctx context.Context, c *cache, now time.Time, kind, id string
 	if ok {
 		return v.(*T), nil
 	}
+	// What stays holds on to nothing of the request, of whose body the name may be a part.
+	id = strings.Clone(id)
+	key.id = id
 	d, err := c.store.Document(ctx, kind, id)
 	if err != nil {
 		return nil, err

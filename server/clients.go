@@ -282,7 +282,7 @@ func (s *Server) ready(c Client) (*client, error) {
 		return nil, unsupported("the authentication method %.64s is not supported", r.method)
 	}
 	for _, g := range r.grants {
-		if !slices.Contains(s.grantTypes(), g) {
+		if !slices.Contains(grantTypes, g) {
 			return nil, unsupported("the grant type %.64s is not supported", g)
 		}
 	}

@@ -62,7 +62,7 @@ func (s *Server) describe(ctx context.Context) error {
 		RevocationEndpoint:               s.base + "/revoke",
 		ScopesSupported:                  scopes,
 		ResponseTypesSupported:           []string{}, // RFC 8414, Section 2: required, and there is no authorization endpoint
-		GrantTypesSupported:              s.grantTypes(),
+		GrantTypesSupported:              slices.Clone(grantTypes),
 		TokenEndpointAuthMethods:         methods,
 		TokenEndpointAuthSigningAlgs:     assertion,
 		RevocationEndpointAuthMethods:    methods,

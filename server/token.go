@@ -29,9 +29,7 @@ const (
 
 const kindAccess = "access"
 
-func (s *Server) grantTypes() []string {
-	return []string{grantClientCredentials, grant.GrantType, grant.BitbucketGrantType, exchange.GrantType, grantRefresh}
-}
+var grantTypes = []string{grantClientCredentials, grant.GrantType, grant.BitbucketGrantType, exchange.GrantType, grantRefresh}
 
 // token is the token endpoint (RFC 6749, Section 3.2).
 func (q *request) token() error {
@@ -54,7 +52,7 @@ func (q *request) token() error {
 	default:
 		return invalid(oauth.UnsupportedGrantType, "the grant_type is none of those that the metadata of the server names", nil)
 	}
-	q.event.Grant = typ
+	q.event.Grant = grantTypes[slices.Index(grantTypes, typ)] // and no part of the body, which who keeps the event would keep
 	err := f(q)
 	if e := q.settle(); e != nil { // which comes before whatever else was wrong
 		return e

@@ -16,6 +16,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -198,6 +199,7 @@ func (s *Store) AddGrant(ctx context.Context, g store.Grant) error {
 	}
 	g.Created, g.Rotated, g.Expires, g.Until = kept(g.Created), kept(g.Rotated), kept(g.Expires), kept(g.Until)
 	g.Body = bytes.Clone(g.Body)
+	g.Subject = strings.Clone(g.Subject) // which may be a part of a token
 	s.grants.put(g.ID, g)
 	return nil
 }
@@ -354,6 +356,7 @@ func (s *Store) Revoke(ctx context.Context, r store.Revocation) (int, error) {
 		return 0, err
 	}
 	defer s.mu.Unlock()
+	r.ID = strings.Clone(r.ID) // which may be a part of a token
 	s.revoke(r)
 	before := len(s.grants.rows)
 	switch r.Sort {
