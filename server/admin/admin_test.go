@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/jotsuite/jot/jose/jwa"
@@ -51,18 +53,53 @@ type api struct {
 	events []admin.Event
 }
 
-// moody is a store that fails as long as err is set.
+// moody is a store of which what err names fails.
 type moody struct {
 	store.Store
-	err error
+	err map[string]error
 }
 
 func (m *moody) Document(ctx context.Context, kind, id string) (store.Document, error) {
-	if m.err != nil {
-		return store.Document{}, m.err
+	if err := m.err["Document"]; err != nil {
+		return store.Document{}, err
 	}
 	return m.Store.Document(ctx, kind, id)
 }
+
+func (m *moody) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	if err := m.err["Documents"]; err != nil {
+		return nil, err
+	}
+	return m.Store.Documents(ctx, kind, after, limit)
+}
+
+func (m *moody) PutDocument(ctx context.Context, d store.Document) (int64, error) {
+	if err := m.err["PutDocument"]; err != nil {
+		return 0, err
+	}
+	return m.Store.PutDocument(ctx, d)
+}
+
+func (m *moody) Grants(ctx context.Context, now time.Time, f store.GrantFilter) ([]store.Grant, error) {
+	if err := m.err["Grants"]; err != nil {
+		return nil, err
+	}
+	return m.Store.Grants(ctx, now, f)
+}
+
+func (m *moody) Revoke(ctx context.Context, r store.Revocation) (int, error) {
+	if err := m.err["Revoke"]; err != nil {
+		return 0, err
+	}
+	return m.Store.Revoke(ctx, r)
+}
+
+// noKeys are keys that cannot be had.
+type noKeys struct{ err error }
+
+func (n noKeys) Inspect(context.Context) ([]keyset.RotationKey, error) { return nil, n.err }
+func (n noKeys) Rotate(context.Context) error                          { return n.err }
+func (n noKeys) Revoke(context.Context, string) error                  { return n.err }
 
 func start(t *testing.T) *api {
 	t.Helper()
@@ -676,6 +713,7 @@ func TestRefused(t *testing.T) {
 		"a parameter twice":            {"GET", "/clients?limit=2&limit=3", "", nil, 400, oauth.InvalidRequest},
 		"a limit of zero":              {"GET", "/clients?limit=0", "", nil, 400, oauth.InvalidRequest},
 		"a limit of too many":          {"GET", "/clients?limit=101", "", nil, 400, oauth.InvalidRequest},
+		"a limit that is a word":       {"GET", "/clients?limit=x", "", nil, 400, oauth.InvalidRequest},
 		"a limit that is no number":    {"GET", "/issuers?limit=x", "", nil, 400, oauth.InvalidRequest},
 		"a limit of grants":            {"GET", "/grants?client_id=a&limit=x", "", nil, 400, oauth.InvalidRequest},
 		"a query that is none":         {"GET", "/clients?limit=%zz", "", nil, 400, oauth.InvalidRequest},
@@ -724,15 +762,62 @@ func TestRefused(t *testing.T) {
 // TestFailing has the store fail, which is neither the sender's fault nor its business.
 func TestFailing(t *testing.T) {
 	a := start(t)
-	a.store.err = errors.New("the disk of db7.internal is full")
-	for _, path := range []string{"/clients/root", "/issuers/x"} {
-		w := a.do("GET", path, "").want(t, 503, oauth.TemporarilyUnavailable)
+	full := errors.New("the disk of db7.internal is full")
+	observe := func(_ context.Context, e *admin.Event) { a.events = append(a.events, *e) }
+	h, err := admin.New(a.Server.Server, admin.Options{Keys: noKeys{full}, Observe: observe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.h = h
+	trusted := `{"subjects": ["*"], "discover": true}`
+	for _, x := range []struct{ fails, method, path, body string }{
+		{"Documents", "GET", "/clients", ""},
+		{"Document", "GET", "/clients/root", ""},
+		{"Document", "PUT", "/clients/root", shop},
+		{"PutDocument", "PUT", "/clients/root", shop},
+		{"Document", "POST", "/clients/root/secret", ""},
+		{"PutDocument", "POST", "/clients/root/secret", ""},
+		{"Documents", "GET", "/issuers", ""},
+		{"Document", "GET", "/issuers/x", ""},
+		{"Document", "PUT", "/issuers/x", trusted},
+		{"Grants", "GET", "/grants?subject=alice", ""},
+		{"Revoke", "POST", "/revocations", `{"subject": "alice"}`},
+		{"", "GET", "/keys", ""},
+		{"", "POST", "/keys/rotate", ""},
+		{"", "DELETE", "/keys/x", ""},
+	} {
+		a.store.err = map[string]error{x.fails: full}
+		var header []string
+		if x.method == "PUT" {
+			header = []string{is, "*"}
+		}
+		w := a.do(x.method, x.path, x.body, header...).want(t, 503, oauth.TemporarilyUnavailable)
 		if strings.Contains(w.Body.String(), "db7") {
 			t.Error(w.Body)
 		}
-		if e := a.events[len(a.events)-1]; !errors.Is(e.Err, a.store.err) || !strings.Contains(slog.AnyValue(e.LogValue()).String(), "db7") {
-			t.Error(e)
+		if e := a.events[len(a.events)-1]; !errors.Is(e.Err, full) || !strings.Contains(slog.AnyValue(e.LogValue()).String(), "db7") || e.Status != 503 {
+			t.Error(x, e)
 		}
+	}
+	// Who was faster is another matter.
+	a.store.err = map[string]error{"PutDocument": store.ErrConflict}
+	for _, x := range [][2]string{{"PUT", "/clients/root"}, {"POST", "/clients/root/secret"}} {
+		header := []string{is, "*"}[:len(x[0])%2*2]
+		if w := a.do(x[0], x[1], shop, header...).want(t, 412, "precondition_failed"); !strings.Contains(w.Body.String(), "changed since") {
+			t.Error(w.Body)
+		}
+	}
+	a.store.err = nil
+	if w := a.do("PUT", "/clients/root", shop, isNew, "*").want(t, 412, "precondition_failed"); !strings.Contains(w.Body.String(), "there is one already") {
+		t.Error(w.Body)
+	}
+	// A body that breaks off.
+	r := httptest.NewRequest("POST", base+"/revocations", io.MultiReader(strings.NewReader(`{"subject":`), iotest.ErrReader(full)))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+a.token)
+	w := httptest.NewRecorder()
+	if a.h.ServeHTTP(w, r); w.Code != 400 || !strings.Contains(w.Body.String(), "broke off") {
+		t.Error(w.Code, w.Body)
 	}
 }
 
