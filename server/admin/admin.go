@@ -202,9 +202,10 @@ func (r *route) match(path []string) (id string, ok bool) {
 		return "", false
 	}
 	for i, p := range pattern {
-		switch name, err := url.PathUnescape(path[i]); {
+		name, _ := url.PathUnescape(path[i]) // of an escaped path, which can be
+		switch {
 		case p == path[i]:
-		case p != "*" || err != nil || name == "":
+		case p != "*" || name == "":
 			return "", false
 		default:
 			id = name

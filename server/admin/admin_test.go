@@ -94,12 +94,20 @@ func (m *moody) Revoke(ctx context.Context, r store.Revocation) (int, error) {
 	return m.Store.Revoke(ctx, r)
 }
 
-// noKeys are keys that cannot be had.
-type noKeys struct{ err error }
+// noKeys are keys that cannot be had, or with seen not be changed.
+type noKeys struct {
+	err  error
+	seen bool
+}
 
-func (n noKeys) Inspect(context.Context) ([]keyset.RotationKey, error) { return nil, n.err }
-func (n noKeys) Rotate(context.Context) error                          { return n.err }
-func (n noKeys) Revoke(context.Context, string) error                  { return n.err }
+func (n noKeys) Inspect(context.Context) ([]keyset.RotationKey, error) {
+	if n.seen {
+		return nil, nil
+	}
+	return nil, n.err
+}
+func (n noKeys) Rotate(context.Context) error         { return n.err }
+func (n noKeys) Revoke(context.Context, string) error { return n.err }
 
 func start(t *testing.T) *api {
 	t.Helper()
@@ -125,7 +133,7 @@ func start(t *testing.T) *api {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	a.root = a.add("root", admin.Resource(issuer).Identifier, servertest.Resource)
+	a.root = a.add("chief", admin.Resource(issuer).Identifier, servertest.Resource)
 	a.token = a.ask(a.root, nil)
 	return a
 }
@@ -523,7 +531,7 @@ func TestRevocations(t *testing.T) {
 		a.do("POST", "/revocations", bad).want(t, 400, oauth.InvalidRequest)
 	}
 	// An administrator's own ends here, too.
-	a.do("POST", "/revocations", `{"client_id": "root"}`).want(t, 200, "")
+	a.do("POST", "/revocations", `{"client_id": "chief"}`).want(t, 200, "")
 	a.do("GET", "/keys", "").want(t, 401, oauth.InvalidToken)
 }
 
@@ -587,7 +595,7 @@ func TestWho(t *testing.T) {
 		"that only reads":         {url.Values{"resource": {resource}, "scope": {admin.Read}}, 403, oauth.InsufficientScope},
 	} {
 		a.token = a.ask(a.root, x.form)
-		t.Run(name, func(t *testing.T) { a.do("DELETE", "/clients/root", "").want(t, x.status, x.code) })
+		t.Run(name, func(t *testing.T) { a.do("DELETE", "/clients/chief", "").want(t, x.status, x.code) })
 	}
 	a.token = a.ask(a.root, url.Values{"resource": {resource}, "scope": {admin.Read}})
 	a.do("GET", "/clients", "").want(t, 200, "")
@@ -601,7 +609,7 @@ func TestWho(t *testing.T) {
 			t.Error(code, out)
 		}
 		a.token = a.ask(c, url.Values{"scope": {admin.Write}, "resource": {other}})
-		a.do("DELETE", "/clients/root", "").want(t, 401, oauth.InvalidToken)
+		a.do("DELETE", "/clients/chief", "").want(t, 401, oauth.InvalidToken)
 	}
 	k, err := jwk.Generate(jwa.ES256)
 	if err != nil {
@@ -619,7 +627,7 @@ func TestWho(t *testing.T) {
 
 	// Who is gone administers nothing.
 	a.token = full
-	a.do("DELETE", "/clients/root", "").want(t, 204, "")
+	a.do("DELETE", "/clients/chief", "").want(t, 204, "")
 	a.do("GET", "/clients", "").want(t, 401, oauth.InvalidToken)
 }
 
@@ -646,7 +654,7 @@ func TestBound(t *testing.T) {
 	r := httptest.NewRequest("POST", "/tenant/token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header["Dpop"] = []string{proof("POST", issuer+"/token", "")}
-	r.SetBasicAuth("root", a.root.Secret)
+	r.SetBasicAuth("chief", a.root.Secret)
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)
 	var token struct {
@@ -656,11 +664,11 @@ func TestBound(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &token); err != nil || token.Type != oauth.DPoP {
 		t.Fatal(w.Code, w.Body)
 	}
-	header := []string{"Authorization", "DPoP " + token.Access, "Dpop", proof("GET", issuer+"/admin/v1/clients/root", token.Access)}
-	a.do("GET", "/clients/root", "", header...).want(t, 200, "")
-	a.do("GET", "/clients/root", "", header...).want(t, 401, oauth.InvalidDPoPProof)
-	a.do("GET", "/clients/root", "", "Authorization", "DPoP "+token.Access, "Dpop", proof("GET", issuer+"/admin/v1/clients", token.Access)).want(t, 401, oauth.InvalidDPoPProof)
-	a.do("GET", "/clients/root", "", "Authorization", "Bearer "+token.Access).want(t, 401, oauth.InvalidToken)
+	header := []string{"Authorization", "DPoP " + token.Access, "Dpop", proof("GET", issuer+"/admin/v1/clients/chief", token.Access)}
+	a.do("GET", "/clients/chief", "", header...).want(t, 200, "")
+	a.do("GET", "/clients/chief", "", header...).want(t, 401, oauth.InvalidDPoPProof)
+	a.do("GET", "/clients/chief", "", "Authorization", "DPoP "+token.Access, "Dpop", proof("GET", issuer+"/admin/v1/clients", token.Access)).want(t, 401, oauth.InvalidDPoPProof)
+	a.do("GET", "/clients/chief", "", "Authorization", "Bearer "+token.Access).want(t, 401, oauth.InvalidToken)
 }
 
 // TestRefused tries requests that are wrong in one way each.
@@ -703,7 +711,7 @@ func TestRefused(t *testing.T) {
 		"a grant type there is not":    {"PUT", "/clients/new", strings.Replace(shop, "client_credentials", "password", 1), []string{isNew, "*"}, 400, oauth.InvalidClientMetadata},
 		"a method there is not":        {"PUT", "/clients/new", metadata(`"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "x"`), []string{isNew, "*"}, 400, oauth.InvalidClientMetadata},
 		"a resource there is not":      {"PUT", "/clients/new", with(`"resources": ["https://none.example"]`), []string{isNew, "*"}, 400, "invalid_document"},
-		"a claim of the server":        {"PUT", "/clients/new", with(`"claims": {"sub": "root"}`), []string{isNew, "*"}, 400, "invalid_document"},
+		"a claim of the server":        {"PUT", "/clients/new", with(`"claims": {"sub": "chief"}`), []string{isNew, "*"}, 400, "invalid_document"},
 		"a name that is too long":      {"PUT", "/clients/" + strings.Repeat("a", 1025), shop, []string{isNew, "*"}, 400, "invalid_document"},
 		"a form":                       {"PUT", "/clients/new", shop, []string{isNew, "*", "Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported_media_type"},
 		"no type":                      {"PUT", "/clients/new", shop, []string{isNew, "*", "Content-Type", ""}, 415, "unsupported_media_type"},
@@ -720,6 +728,7 @@ func TestRefused(t *testing.T) {
 		"a parameter of another":       {"GET", "/clients/shop?limit=1", "", nil, 400, oauth.InvalidRequest},
 		"another path":                 {"GET", "/nothing", "", nil, 404, "not_found"},
 		"an empty name":                {"GET", "/clients/", "", nil, 404, "not_found"},
+		"an empty name of a new one":   {"PUT", "/clients/", shop, []string{isNew, "*"}, 404, "not_found"},
 		"a longer path":                {"GET", "/clients/shop/secret/x", "", nil, 404, "not_found"},
 		"another method":               {"POST", "/clients", shop, nil, 405, "method_not_allowed"},
 		"PATCH":                        {"PATCH", "/clients/shop", shop, nil, 405, "method_not_allowed"},
@@ -764,7 +773,8 @@ func TestFailing(t *testing.T) {
 	a := start(t)
 	full := errors.New("the disk of db7.internal is full")
 	observe := func(_ context.Context, e *admin.Event) { a.events = append(a.events, *e) }
-	h, err := admin.New(a.Server.Server, admin.Options{Keys: noKeys{full}, Observe: observe})
+	keys := &noKeys{err: full}
+	h, err := admin.New(a.Server.Server, admin.Options{Keys: keys, Observe: observe})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -772,11 +782,11 @@ func TestFailing(t *testing.T) {
 	trusted := `{"subjects": ["*"], "discover": true}`
 	for _, x := range []struct{ fails, method, path, body string }{
 		{"Documents", "GET", "/clients", ""},
-		{"Document", "GET", "/clients/root", ""},
-		{"Document", "PUT", "/clients/root", shop},
-		{"PutDocument", "PUT", "/clients/root", shop},
-		{"Document", "POST", "/clients/root/secret", ""},
-		{"PutDocument", "POST", "/clients/root/secret", ""},
+		{"Document", "GET", "/clients/chief", ""},
+		{"Document", "PUT", "/clients/chief", shop},
+		{"PutDocument", "PUT", "/clients/chief", shop},
+		{"Document", "POST", "/clients/chief/secret", ""},
+		{"PutDocument", "POST", "/clients/chief/secret", ""},
 		{"Documents", "GET", "/issuers", ""},
 		{"Document", "GET", "/issuers/x", ""},
 		{"Document", "PUT", "/issuers/x", trusted},
@@ -787,6 +797,7 @@ func TestFailing(t *testing.T) {
 		{"", "DELETE", "/keys/x", ""},
 	} {
 		a.store.err = map[string]error{x.fails: full}
+		keys.seen = x.method != "GET"
 		var header []string
 		if x.method == "PUT" {
 			header = []string{is, "*"}
@@ -801,14 +812,14 @@ func TestFailing(t *testing.T) {
 	}
 	// Who was faster is another matter.
 	a.store.err = map[string]error{"PutDocument": store.ErrConflict}
-	for _, x := range [][2]string{{"PUT", "/clients/root"}, {"POST", "/clients/root/secret"}} {
+	for _, x := range [][2]string{{"PUT", "/clients/chief"}, {"POST", "/clients/chief/secret"}} {
 		header := []string{is, "*"}[:len(x[0])%2*2]
 		if w := a.do(x[0], x[1], shop, header...).want(t, 412, "precondition_failed"); !strings.Contains(w.Body.String(), "changed since") {
 			t.Error(w.Body)
 		}
 	}
 	a.store.err = nil
-	if w := a.do("PUT", "/clients/root", shop, isNew, "*").want(t, 412, "precondition_failed"); !strings.Contains(w.Body.String(), "there is one already") {
+	if w := a.do("PUT", "/clients/chief", shop, isNew, "*").want(t, 412, "precondition_failed"); !strings.Contains(w.Body.String(), "there is one already") {
 		t.Error(w.Body)
 	}
 	// A body that breaks off.
@@ -834,11 +845,11 @@ func TestEvents(t *testing.T) {
 	a.token = ""
 	a.do("GET", "/clients", "")
 	a.token = a.ask(a.root, url.Values{"resource": {admin.Resource(issuer).Identifier}, "scope": {admin.Read}})
-	a.do("DELETE", "/clients/root", "")
+	a.do("DELETE", "/clients/chief", "")
 	want := []string{
-		"putClient client shop true root 201 ", "putClient client shop false root 428 precondition_required", "revoke subject alice false root 200 ",
-		"deleteClient client shop false root 204 ", "deleteIssuer issuer x false root 404 not_found", "   false  404 not_found",
-		"listClients   false  401 invalid_token", "deleteClient client root false  403 insufficient_scope",
+		"putClient client shop true chief 201 ", "putClient client shop false chief 428 precondition_required", "revoke subject alice false chief 200 ",
+		"deleteClient client shop false chief 204 ", "deleteIssuer issuer x false chief 404 not_found", "   false  404 not_found",
+		"listClients   false  401 invalid_token", "deleteClient client chief false  403 insufficient_scope",
 	}
 	for i, e := range a.events {
 		code := ""

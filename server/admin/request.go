@@ -36,7 +36,7 @@ func refusal(err error) *oauth.Error {
 
 // read reads a body of JSON, in which nothing is unknown.
 func read[T any](c *call, d *strictjson.Decoder[T], to *T) error {
-	if t, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || t != "application/json" || c.r.Header.Get("Content-Encoding") != "" {
+	if t, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type")); t != "application/json" || c.r.Header.Get("Content-Encoding") != "" {
 		return &oauth.Error{Code: "unsupported_media_type", Description: "the Content-Type is not application/json, or there is a Content-Encoding", Status: http.StatusUnsupportedMediaType}
 	}
 	b, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
@@ -125,7 +125,7 @@ const maxPage = 100
 func (c *call) page() (after string, limit int, err error) {
 	limit = maxPage
 	if text, ok := c.query["limit"]; ok {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {
+		if limit, _ = strconv.Atoi(text); limit < 1 || limit > maxPage { // zero where it is none
 			return "", 0, invalid(fmt.Sprintf("limit is not a number from 1 to %d", maxPage), nil)
 		}
 	}
