@@ -172,6 +172,7 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 	case c == nil || c.hash == nil && c.ChosenSecret == "":
 		var none [sha256.Size]byte
 		_ = q.secrets.client.verify(clientMessage(id, secret), none[:]) // so that it takes as long
+		q.waste(secret)
 		if c == nil {
 			return nil, unknown("client.unknown", "there is no such client")
 		}
@@ -183,7 +184,9 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 			return nil, err
 		}
 	default:
-		ok = q.secrets.client.verify(clientMessage(id, secret), c.hash)
+		if ok = q.secrets.client.verify(clientMessage(id, secret), c.hash); !ok {
+			q.waste(secret)
+		}
 	}
 	if !ok {
 		return nil, unknown("client.secret", "the secret is another")
@@ -192,6 +195,13 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 		return nil, unknown("client.method", "the client has registered another method")
 	}
 	return c, nil
+}
+
+// waste has a secret that is refused take as long as a chosen one, once there are clients with such: else its time would say which they are.
+func (q *request) waste(secret string) {
+	if q.chosen.Load() {
+		_, _ = q.o.VerifySecret(q.ctx, "", secret)
+	}
 }
 
 // assertion is private_key_jwt and client_secret_jwt (RFC 7523, Section 2.2).

@@ -244,6 +244,32 @@ func TestBitbucket(t *testing.T) {
 	}
 }
 
+// TestChosenSecrets_time has each secret that is refused take as long as a chosen one, once there is a client with such.
+func TestChosenSecrets_time(t *testing.T) {
+	var hashes []string
+	a := start(t, server.Options{VerifySecret: func(_ context.Context, hash, secret string) (bool, error) {
+		hashes = append(hashes, hash)
+		return hash == "hash of "+secret || hash == "", nil // which is not asked for its opinion of no hash
+	}})
+	a.add("random", "", nil)
+	try := func(id, secret string, status int, want ...string) {
+		t.Helper()
+		hashes = nil
+		if w := asked(a, "192.0.2.1:1", id, secret); w.Code != status || !slices.Equal(hashes, want) {
+			t.Errorf("%s: %d, after hashes %q", id, w.Code, hashes)
+		}
+	}
+	try("nobody", "password", 401)
+	try("random", "password", 401)
+	a.add("chosen", "", func(c *server.Client) { c.ChosenSecret = "hash of password" })
+	keyed := a.add("keyed", "none", nil)
+	try("nobody", "password", 401, "")
+	try("random", "password", 401, "")
+	try(keyed.ID, "password", 401, "")
+	try("chosen", "guess", 401, "hash of password")
+	try("chosen", "password", 200, "hash of password")
+}
+
 func TestChosenSecrets(t *testing.T) {
 	a := start(t, server.Options{VerifySecret: func(_ context.Context, hash, secret string) (bool, error) {
 		if secret == "fail" {

@@ -335,6 +335,9 @@ func unsupported(format string, args ...any) error {
 }
 
 func (s *Server) readySecret(r *client) (err error) {
+	if r.ChosenSecret != "" && s.o.VerifySecret != nil {
+		s.chosen.Store(true)
+	}
 	if r.stored.Hash != "" {
 		if r.hash, err = base64.RawURLEncoding.DecodeString(r.stored.Hash); err != nil || len(r.hash) != sha256.Size {
 			return errDocument.With("the hash of a secret is malformed")

@@ -80,7 +80,10 @@ type Options struct {
 	// method is not offered.
 	Attesters jwk.Source
 	// VerifySecret holds a secret that people have chosen to the hash of it, [Client.ChosenSecret]: such as argon2id, which the
-	// standard library has not. It is called for those clients alone.
+	// standard library has not. Once the process has met a client with such a secret, it is called for each other secret that is
+	// refused too, without a hash: to take as long, since else the time would tell which clients there are. What can be
+	// observed nevertheless is a hash that takes another time than that, and that it fails: bound how many it
+	// verifies at a time, and how often an address may ask, by Limits.
 	VerifySecret func(ctx context.Context, hash, secret string) (bool, error)
 
 	// PermitExchange reports whether the actor, or without one the client, may act for the subject of a token exchange, where

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -54,6 +55,8 @@ type Server struct {
 	attestations *attestation.Verifier
 	tokens       *accesstoken.Verifier
 	exchanger    *exchange.Verifier
+	// chosen says that there are clients with chosen secrets.
+	chosen atomic.Bool
 	// Where there are Limits.
 	addresses, clients *limiter
 	realm              string

@@ -91,7 +91,8 @@ func all[T any](ctx context.Context, list func(context.Context, string, int) ([]
 }
 
 type clientAddCmd struct {
-	ID string `arg:"" help:"Its client_id."`
+	ID         string `arg:"" help:"Its client_id."`
+	SecretFrom string `placeholder:"@FILE" help:"Take a secret that people have chosen from a file, or with - from stdin, without one final newline, in place of making a random one. Its argon2id hash alone is kept."`
 
 	clientFlags  `embed:""`
 	serviceFlags `embed:""`
@@ -114,6 +115,12 @@ func (c *clientAddCmd) Run(a *app) error {
 	to.Metadata.GrantTypes = []string{"client_credentials"}
 	if err := c.read(a, &to); err != nil {
 		return err
+	}
+	if c.SecretFrom != "" {
+		var err error
+		if to.ChosenSecret, err = a.in.chosen(c.SecretFrom); err != nil {
+			return err
+		}
 	}
 	return c.administer(a, func(ctx context.Context, s *service) error {
 		if err := c.administrator(s, &to); err != nil {

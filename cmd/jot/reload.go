@@ -83,6 +83,7 @@ func (p *process) generation(ctx context.Context, f *settings) (*generation, err
 	o := &f.options
 	o.Issuer, o.Clock = cmp.Or(p.c.Issuer, o.Issuer, p.issuer), p.a.clock
 	p.instrument(o)
+	o.VerifySecret = p.began.options.VerifySecret // of which there is one, that counts how many it verifies
 	if f.isMemory() && o.Secrets == nil {
 		o.Secrets = p.secrets // and where there are none yet, they are made
 	}

@@ -64,6 +64,7 @@ func (f serviceFlags) settle() (*settings, error) {
 	if s.options, s.times, err = c.options(); err != nil {
 		return nil, configFailure(f.Config, err)
 	}
+	s.options.VerifySecret = newChosenSecrets().verify
 	return s, nil
 }
 
