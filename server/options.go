@@ -68,6 +68,9 @@ type Options struct {
 	// NoDPoPNonce accepts DPoP proofs without a nonce of the server: one that was made in advance is then good too (RFC 9449,
 	// Section 11.2).
 	NoDPoPNonce bool
+	// LegacyAudience accepts client assertions that name the URL of the token endpoint, as RFC 7523 has it and many clients still write: one
+	// that was made for another server with such a name can be played back here (RFC 10070, Section 4).
+	LegacyAudience bool
 	// ClientCertificate returns the certificate of a client. Nil is guard.TLSCertificate; behind a proxy it is
 	// guard.CertificateHeader.
 	ClientCertificate guard.ClientCertificate

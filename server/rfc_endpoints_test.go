@@ -15,6 +15,7 @@ import (
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/accesstoken"
+	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/profile/dpop"
 	"github.com/jotsuite/jot/profile/exchange"
 	"github.com/jotsuite/jot/profile/grant"
@@ -563,4 +564,32 @@ func Test_RFC8707_2_refresh_tokens(t *testing.T) {
 		t.Error(claims)
 	}
 	a.token(c, "grant_type", "refresh_token", "refresh_token", w.text("refresh_token"), "resource", "https://evil.example").want(t, 400, oauth.InvalidTarget)
+}
+
+// Clients from before RFC 10070 name the token endpoint, and are accepted by name alone (RFC 10070, Section 4).
+func Test_RFC10070_4_legacy_audience(t *testing.T) {
+	for _, legacy := range []bool{false, true} {
+		a := start(t, server.Options{LegacyAudience: legacy, MTLSURL: "https://mtls.example"})
+		k := key(t)
+		c := a.add("c", "private_key_jwt", func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
+		for name, x := range map[string]struct {
+			aud  jwt.Audience
+			good bool
+		}{
+			"the issuer":                       {jwt.Audience{a.URL}, true},
+			"the token endpoint":               {jwt.Audience{a.URL + "/token"}, legacy},
+			"its alias for certificates":       {jwt.Audience{"https://mtls.example/token"}, legacy},
+			"both":                             {jwt.Audience{a.URL, a.URL + "/token"}, legacy},
+			"another endpoint":                 {jwt.Audience{a.URL + "/introspect"}, false},
+			"the endpoint of another":          {jwt.Audience{"https://evil.example/token"}, false},
+			"ours beside that of another":      {jwt.Audience{a.URL + "/token", "https://evil.example/token"}, false},
+			"the issuer beside that of others": {jwt.Audience{a.URL, "https://evil.example"}, false},
+		} {
+			w := a.do(call{path: "/token", form: form("grant_type", "client_credentials", "client_id", c.ID, "client_assertion_type", clientauth.AssertionType,
+				"client_assertion", a.assert(k, func(r *jwt.Registered) { r.Audience = x.aud }))})
+			if (w.Code == 200) != x.good {
+				t.Errorf("legacy %t, %s: %d %s", legacy, name, w.Code, w.Body)
+			}
+		}
+	}
 }

@@ -115,9 +115,14 @@ func New(ctx context.Context, o Options) (*Server, error) {
 
 func (s *Server) verifiers(audiences []string) (err error) {
 	policy := jwt.Policy{Clock: s.o.Clock}
-	if s.assertions, err = clientauth.NewVerifier(clientKeys{s}, clientauth.Policy{
-		Issuer: s.o.Issuer, AnyClient: true, Replay: s.replay("assertion"), JWT: policy,
-	}); err != nil {
+	assertions := clientauth.Policy{Issuer: s.o.Issuer, AnyClient: true, Replay: s.replay("assertion"), JWT: policy}
+	if s.o.LegacyAudience {
+		assertions.LegacyAudiences = []string{s.tokenURL}
+		if s.mtls != "" {
+			assertions.LegacyAudiences = append(assertions.LegacyAudiences, s.mtls+"/token")
+		}
+	}
+	if s.assertions, err = clientauth.NewVerifier(clientKeys{s}, assertions); err != nil {
 		return err
 	}
 	proofs := dpop.Policy{Replay: s.replay("proof"), JWT: policy}

@@ -63,6 +63,7 @@ type config struct {
 	} `yaml:"lifetimes"`
 	DetailTypes  []scalar           `yaml:"detail_types"`
 	NoDPoPNonce  bool               `yaml:"no_dpop_nonce"`
+	LegacyAud    bool               `yaml:"legacy_audience"`
 	Certificates configCertificates `yaml:"client_certificates"`
 	Addresses    struct {
 		Header  scalar   `yaml:"header"`
@@ -250,7 +251,7 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 		}
 		o.DetailTypes[d.text] = func(context.Context, string, *oauth.AuthorizationDetail) error { return nil }
 	}
-	o.NoDPoPNonce = c.NoDPoPNonce
+	o.NoDPoPNonce, o.LegacyAudience = c.NoDPoPNonce, c.LegacyAud
 	if err := c.certificates(&o); err != nil {
 		return o, t, err
 	}

@@ -72,11 +72,15 @@ type batcher struct {
 	full    chan struct{} // asks for one
 }
 
-// checkpointAfter is how many writes have a checkpoint follow.
-const checkpointAfter = 4000
+// checkpointAfter is how many writes have a checkpoint follow, and firstCheckpoint how many after the start: a process that is
+// killed leaves its log to the next one, which may be killed as soon.
+const (
+	checkpointAfter = 4000
+	firstCheckpoint = 64
+)
 
 func newBatcher(db *sql.DB, d *dialect, o Options) *batcher {
-	b := &batcher{db: db, d: d, queue: make(chan *write, o.Queue), full: make(chan struct{}, 1)}
+	b := &batcher{db: db, d: d, queue: make(chan *write, o.Queue), full: make(chan struct{}, 1), written: checkpointAfter - firstCheckpoint}
 	for range o.Writers {
 		b.wg.Go(b.work)
 	}

@@ -608,19 +608,21 @@ func TestCheckpoints(t *testing.T) {
 			}
 		}
 	}
-	uses(checkpointAfter - 1)
-	if checkpoint() != 0 {
-		t.Error("a checkpoint too early")
-	}
-	uses(1)
-	for range 2000 {
-		if checkpoint() == 2 {
-			break
+	for i, after := range []int{firstCheckpoint, checkpointAfter, checkpointAfter} {
+		uses(after - 1)
+		if checkpoint() != 2*i {
+			t.Error("a checkpoint too early")
 		}
-		time.Sleep(time.Millisecond)
-	}
-	if checkpoint() != 2 {
-		t.Errorf("%d checkpoints, of a connection that reads and the one that writes", checkpoint())
+		uses(1)
+		for range 2000 {
+			if checkpoint() == 2*i+2 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if checkpoint() != 2*i+2 {
+			t.Errorf("%d checkpoints after %d times, of a connection that reads and the one that writes", checkpoint(), i+1)
+		}
 	}
 	p, f := openFake(t, "PostgreSQL", Options{})
 	s = p
