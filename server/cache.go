@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	maxCached  = 10_000
+	// maxCached documents take some 15 MB with what the collector leaves: a client with a key has 2 KB.
+	maxCached  = 4_000
 	maxChanges = 500
 	// staleDocuments is for how long documents are used while the store does not say whether they have changed.
 	staleDocuments = time.Minute

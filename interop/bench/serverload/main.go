@@ -4,6 +4,8 @@
 // token, beside npm's oidc-provider, each in turns with wrk on the loopback interface.
 //
 //	cd interop && GOWORK=off go run ./bench/serverload -turns 3 -seconds 3
+//	cd interop && GOWORK=off go run ./bench/serverload -tokens 1000000
+//	cd interop && GOWORK=off go run ./bench/serverload -grow 10000,100000,1000000
 //
 // It needs wrk and PostgreSQL (Debian: apt-get install wrk postgresql), and Node.js for oidc-provider. Server and load share the machine's
 // cores, so it is the ratio that counts. Each row of the table has its own turns of the bare handler, which gets the same requests; their
@@ -80,8 +82,17 @@ func main() {
 	only := flag.String("only", "", "the rows and servers to load, as a regular expression for `row/server`, such as refresh/(memory|postgres)")
 	binary := flag.String("jot", "", "the command; unless given it is built")
 	config := flag.String("config", "", "lines that are added to the configuration of jot serve")
+	tokens := flag.Int64("tokens", 0, "in place of turns, have memory and sqlite-full issue so many, and look how much memory they hold")
+	sizes := flag.String("grow", "", "in place of turns, fill in so many clients and grants, such as 10000,100000,1000000")
 	keep := flag.String("keep", "", "a folder that is made, in which logs and databases stay")
 	flag.Parse()
+	switch {
+	case *only != "":
+	case *tokens > 0:
+		*only = "/(memory|sqlite-full)$"
+	case *sizes != "":
+		*only = "/(sqlite-full|postgres)$"
+	}
 	filter, err := regexp.Compile(*only)
 	check(err)
 	if _, err := exec.LookPath("wrk"); err != nil {
@@ -137,6 +148,20 @@ func main() {
 		}
 	}()
 	r := &run{load: l, keys: k, script: filepath.Join(here, "load.lua"), results: map[string][]result{}}
+	switch {
+	case *tokens > 0:
+		r.tokens(all[1:], *tokens)
+		return
+	case *sizes != "":
+		fill := filepath.Join(dir, "fill")
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", fill, "./stores/fill")
+		build.Dir = filepath.Join(here, "..", "..", "..", "cmd", "jot")
+		if out, err := build.CombinedOutput(); err != nil {
+			log.Fatalf("error: go build: %v\n%s", err, out)
+		}
+		r.grow(all[1:], fill, parseSizes(*sizes))
+		return
+	}
 	r.turnsOf(all, func(row *row, t *target) bool {
 		return slices.ContainsFunc(all[1:], func(other *target) bool {
 			return (t == other || t == all[0]) && filter.MatchString(row.name+"/"+other.name)
@@ -152,6 +177,7 @@ type run struct {
 	script  string
 	results map[string][]result
 	others  []float64
+	clients int64 // that were filled in, or zero
 }
 
 // result is what wrk says of a turn. Times are in microseconds.
@@ -298,9 +324,14 @@ func (r *run) requests(row *row, t *target, n int) []byte {
 	return slices.Concat(parts...)
 }
 
+var assertionForm = "client_assertion_type=" + escape(clientauth.AssertionType) + "&client_assertion="
+
 func (r *run) assertion(t *target) string {
+	if r.clients > 0 {
+		return r.anyone(t)
+	}
 	now := time.Now()
-	return "client_assertion_type=" + escape(clientauth.AssertionType) + "&client_assertion=" + must(clientauth.Sign(context.Background(), r.keys.client, jwt.Registered{
+	return assertionForm + must(clientauth.Sign(context.Background(), r.keys.client, jwt.Registered{
 		Issuer: withKey, Subject: withKey, Audience: jwt.Audience{t.url}, IssuedAt: now, Expiry: now.Add(5 * time.Minute), ID: rand.Text(),
 	}, clientauth.Claims{}))
 }

@@ -71,6 +71,8 @@ type target struct {
 	end    func()
 	// refresh returns n new refresh tokens.
 	refresh func(n int) []string
+	store   string
+	restart func()
 }
 
 // rss returns how much memory a process holds, in bytes: now, or at most since it was started.
@@ -263,9 +265,11 @@ func startJot(k *keys, binary, name, store, synchronous, more string) *target {
 	dir := filepath.Join(k.dir, name)
 	check(os.Mkdir(dir, 0o700))
 	t := &target{name: name, url: "http://localhost:" + port, token: "http://127.0.0.1:" + port + "/token"}
+	store = cmp.Or(store, "sqlite:"+dir+"/jot.db")
+	t.store = store
 	config := filepath.Join(dir, "jot.yaml")
 	check(os.WriteFile(config, []byte(strings.Join([]string{
-		"issuer: " + t.url, "addr: 127.0.0.1:" + port, "data: " + dir, "store: " + cmp.Or(store, "sqlite:"+dir+"/jot.db"), "synchronous: " + synchronous,
+		"issuer: " + t.url, "addr: 127.0.0.1:" + port, "data: " + dir, "store: " + store, "synchronous: " + synchronous,
 		"resources: [{identifier: '" + resource + "', name: api, scopes: [read, write]}]", more,
 	}, "\n")), 0o600))
 	jot := func(args ...string) []byte {
@@ -285,9 +289,13 @@ func startJot(k *keys, binary, name, store, synchronous, more string) *target {
 	t.secret = made.Secret
 	jot("client", "add", withKey, "--scope", scope, "--auth", "private_key_jwt", "--jwks", filepath.Join(k.dir, "client.jwks"))
 	jot("issuer", "add", trusted, "--jwks", filepath.Join(k.dir, "issuer.jwks"), "--subject", "*", "--scope", scope, "--client", named, "--refresh")
-	cmd := exec.Command(binary, "serve", "--config", config)
-	cmd.Stderr = must(os.Create(filepath.Join(k.dir, name+".log")))
-	t.end, t.pid = start(cmd, port), cmd.Process.Pid
+	output := must(os.Create(filepath.Join(k.dir, name+".log")))
+	t.restart = func() {
+		cmd := exec.Command(binary, "serve", "--config", config)
+		cmd.Stderr = output
+		t.end, t.pid = start(cmd, port), cmd.Process.Pid
+	}
+	t.restart()
 	t.refresh = func(n int) []string { return t.grants(k, n) }
 	return t
 }
