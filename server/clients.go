@@ -265,7 +265,11 @@ func (s *Server) readyClient(d store.Document) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.ready(*c)
+	r, err := s.ready(*c)
+	if e, ok := errors.AsType[*oauth.Error](err); ok { // which is for who registers, and not for who asks for a token
+		return nil, errDocument.With(e.Error())
+	}
+	return r, err
 }
 
 // ready holds a client to what the server supports, and makes it ready for requests.

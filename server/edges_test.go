@@ -181,7 +181,7 @@ func TestDocumentsInTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		now.add(2 * time.Second)
-		if w := a.token(c, "grant_type", "client_credentials"); w.Code < 400 {
+		if w := a.token(c, "grant_type", "client_credentials"); w.Code != 500 || w.text("error") != oauth.ServerError {
 			t.Error(body, w.Code, w.Body)
 		}
 	}
