@@ -31,6 +31,7 @@ func (p *process) withAdministration(f *settings, s *service, next http.Handler)
 		}
 		p.log.LogAttrs(ctx, level, "request", slog.Attr{Value: e.LogValue()})
 		p.trail.administered(e)
+		p.metrics.observe(&server.Event{Endpoint: "admin", Status: e.Status, Err: e.Err, Took: e.Took})
 	}})
 	if err != nil {
 		return nil, serverFailure(err)
