@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxCached documents take some 15 MB with what the collector leaves: a client with a key has 2 KB.
-	maxCached  = 4_000
+	// maxCached documents take some 15 MB: a client with a key has 3.5 KB, and the collector lets as much again gather.
+	maxCached  = 2_000
 	maxChanges = 500
 	// staleDocuments is for how long documents are used while the store does not say whether they have changed.
 	staleDocuments = time.Minute
