@@ -11,26 +11,28 @@ import (
 
 // issuerFlags say what a trusted issuer is, as clientFlags do of a client.
 type issuerFlags struct {
-	JWKS          *string        `name:"jwks" placeholder:"FILE" help:"Its public keys."`
-	JWKSURI       *string        `name:"jwks-uri" placeholder:"URL" help:"Where its public keys are fetched."`
-	Discover      *bool          `negatable:"" help:"Find its keys by its metadata."`
-	Alg           []string       `placeholder:"ALG" words:"signatures" help:"An algorithm to accept, if not all of its keys'. Repeats."`
-	Subject       []string       `sep:"none" placeholder:"NAME" help:"Whose access it may grant; a star at the end is whatever follows, and * alone is anybody. Repeats."`
-	SubjectPrefix *string        `placeholder:"TEXT" help:"What is put before the subject in the tokens that are issued."`
-	Scope         *string        `placeholder:"SCOPES" help:"The most that it may grant: names with spaces between them."`
-	Resource      []string       `sep:"none" placeholder:"URI" help:"An API that it may grant access to. Repeats. Unless given, all."`
-	Client        []string       `sep:"none" placeholder:"ID" help:"A client that may present its grants. Repeats. Unless given, everybody."`
-	Audience      []string       `sep:"none" placeholder:"NAME" help:"A name that it has for this server, beside the issuer identifier and the URL of the token endpoint. Repeats."`
-	MaxLifetime   *time.Duration `placeholder:"DURATION" help:"For how long its JWTs are good at most. Unless given, 1h."`
-	Refresh       *bool          `negatable:"" help:"Give refresh tokens for its grants, to clients that may have them."`
-	Reusable      *bool          `negatable:"" help:"Accept a grant as often as it comes, and without jti."`
-	TypedOnly     *bool          `negatable:"" help:"Accept its JWTs only where their typ says that they are grants."`
-	SelfIssued    *bool          `negatable:"" help:"Accept JWTs of which it is the subject, too."`
-	LegacyScope   *bool          `negatable:"" help:"Let the scope in a JWT count where the request has none."`
-	Bitbucket     *bool          `negatable:"" help:"It is a Connect app of Bitbucket Cloud, and the issuer its key: its tokens are signed with the shared secrets of its installations."`
-	SecretFile    []string       `sep:"none" placeholder:"KEY=FILE" help:"The shared secret of the installation with that client key: the bytes of FILE without one final newline. Repeats."`
-	SecretEnv     []string       `sep:"none" placeholder:"KEY=NAME" help:"The same, in a variable of the environment. Repeats."`
-	RemoveSecret  []string       `sep:"none" placeholder:"KEY" help:"Forget the shared secret of that installation. Repeats."`
+	JWKS                *string        `name:"jwks" placeholder:"FILE" help:"Its public keys."`
+	JWKSURI             *string        `name:"jwks-uri" placeholder:"URL" help:"Where its public keys are fetched."`
+	Discover            *bool          `negatable:"" help:"Find its keys by its metadata."`
+	Alg                 []string       `placeholder:"ALG" words:"signatures" help:"An algorithm to accept, if not all of its keys'. Repeats."`
+	Subject             []string       `sep:"none" placeholder:"NAME" help:"Whose access it may grant; a star at the end is whatever follows, and * alone is anybody. Repeats."`
+	SubjectPrefix       *string        `placeholder:"TEXT" help:"What is put before the subject in the tokens that are issued."`
+	Scope               *string        `placeholder:"SCOPES" help:"The most that it may grant: names with spaces between them."`
+	Resource            []string       `sep:"none" placeholder:"URI" help:"An API that it may grant access to. Repeats. Unless given, all."`
+	Client              []string       `sep:"none" placeholder:"ID" help:"A client that may present its grants. Repeats. Unless given, everybody."`
+	Audience            []string       `sep:"none" placeholder:"NAME" help:"A name that it has for this server, beside the issuer identifier and the URL of the token endpoint. Repeats."`
+	IDTokenClient       []string       `name:"id-token-client" sep:"none" placeholder:"ID" help:"A client_id at the issuer: the ID tokens that it makes for it may be exchanged here. Repeats."`
+	AccessTokenAudience []string       `name:"access-token-audience" sep:"none" placeholder:"NAME" help:"A name of this side in its access tokens (RFC 9068), which may then be exchanged here. Repeats."`
+	MaxLifetime         *time.Duration `placeholder:"DURATION" help:"For how long its JWTs are good at most. Unless given, 1h."`
+	Refresh             *bool          `negatable:"" help:"Give refresh tokens for its grants, to clients that may have them."`
+	Reusable            *bool          `negatable:"" help:"Accept a grant as often as it comes, and without jti."`
+	TypedOnly           *bool          `negatable:"" help:"Accept its JWTs only where their typ says that they are grants."`
+	SelfIssued          *bool          `negatable:"" help:"Accept JWTs of which it is the subject, too."`
+	LegacyScope         *bool          `negatable:"" help:"Let the scope in a JWT count where the request has none."`
+	Bitbucket           *bool          `negatable:"" help:"It is a Connect app of Bitbucket Cloud, and the issuer its key: its tokens are signed with the shared secrets of its installations."`
+	SecretFile          []string       `sep:"none" placeholder:"KEY=FILE" help:"The shared secret of the installation with that client key: the bytes of FILE without one final newline. Repeats."`
+	SecretEnv           []string       `sep:"none" placeholder:"KEY=NAME" help:"The same, in a variable of the environment. Repeats."`
+	RemoveSecret        []string       `sep:"none" placeholder:"KEY" help:"Forget the shared secret of that installation. Repeats."`
 }
 
 // read changes an issuer to what the flags say.
@@ -43,6 +45,8 @@ func (c *issuerFlags) read(a *app, to *server.TrustedIssuer) error {
 	assignList(&to.Resources, c.Resource)
 	assignList(&to.Clients, c.Client)
 	assignList(&to.Audiences, c.Audience)
+	assignList(&to.IDTokenClients, c.IDTokenClient)
+	assignList(&to.AccessTokenAudiences, c.AccessTokenAudience)
 	assign(&to.Refresh, c.Refresh)
 	assign(&to.Reusable, c.Reusable)
 	assign(&to.TypedOnly, c.TypedOnly)
