@@ -224,10 +224,8 @@ func (q *request) assertion(id string) (*client, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case c == nil || clientauth.Method(t) != c.method:
+	case c == nil || clientauth.Method(t) != c.method: // since its key was found
 		return nil, unknown("client.method", "the client has registered another method")
-	case c.Metadata.AuthSigningAlg != "" && t.Key.Algorithm().Name() != c.Metadata.AuthSigningAlg:
-		return nil, unknown("client.algorithm", "the client has registered another algorithm")
 	}
 	return c, nil
 }
@@ -333,9 +331,6 @@ func distinguishedName(raw []byte) string {
 
 // selfSigned holds a certificate to RFC 8705, Section 2.2: it is one of those in the client's JWK set, and nobody vouches for it.
 func (q *request) selfSigned(c *client, certificate *x509.Certificate) error {
-	if c.set == nil {
-		return unknown("client.certificate", "the client has no keys")
-	}
 	set, err := c.set(q.ctx)
 	if err != nil {
 		return err
@@ -344,7 +339,7 @@ func (q *request) selfSigned(c *client, certificate *x509.Certificate) error {
 	if !slices.ContainsFunc(set, func(k jwk.Key) bool {
 		j := k.JWK()
 		chain := j.X5C()
-		return len(chain) > 0 && bytes.Equal(chain[0], certificate.Raw) || len(chain) == 0 && j.X5TS256() == own
+		return len(chain) > 0 && bytes.Equal(chain[0], certificate.Raw) || j.X5TS256() == own
 	}) {
 		return unknown("client.certificate", "the certificate is none of the client's")
 	}

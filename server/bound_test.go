@@ -261,19 +261,33 @@ func Test_RFC8705(t *testing.T) {
 	})
 }
 
+// attestationOf is what attester says of an instance of a client.
+func attestationOf(a *as, attester, instance *jwk.PrivateKey, sub string) string {
+	a.t.Helper()
+	j, now := instance.JWK(), a.time()
+	raw, err := attestation.Sign(ctx, attester, jwt.Registered{Subject: sub, Expiry: now.Add(time.Hour), IssuedAt: now}, attestation.Claims{Confirmation: &pop.Confirmation{JWK: &j}})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return raw
+}
+
+// attested are the headers of an instance that its maker vouches for.
+func attested(a *as, attester, instance *jwk.PrivateKey, sub, challenge string) http.Header {
+	a.t.Helper()
+	h := http.Header{}
+	if err := attestation.SetHeaders(ctx, h, attestationOf(a, attester, instance, sub), instance, a.URL, challenge); err != nil {
+		a.t.Fatal(err)
+	}
+	return h
+}
+
 func Test_attestation_based_client_auth(t *testing.T) {
 	attester, instance, stranger := key(t), key(t), key(t)
 	a := start(t, server.Options{Attesters: jwk.Set{attester.Public()}})
 	a.add("wallet", attestation.Method, nil)
 	a.add("c", "", nil)
-	attest := func(by *jwk.PrivateKey, sub string) string {
-		j := instance.JWK()
-		raw, err := attestation.Sign(ctx, by, jwt.Registered{Subject: sub, Expiry: time.Now().Add(time.Hour), IssuedAt: time.Now()}, attestation.Claims{Confirmation: &pop.Confirmation{JWK: &j}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return raw
-	}
+	attest := func(by *jwk.PrivateKey, sub string) string { return attestationOf(a, by, instance, sub) }
 	challenge := a.do(call{path: "/challenge"}).text("attestation_challenge")
 	if challenge == "" {
 		t.Fatal("there is no challenge")

@@ -338,12 +338,12 @@ func unsupported(format string, args ...any) error {
 	return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: fmt.Sprintf(format, args...)}
 }
 
-func (s *Server) readySecret(r *client) (err error) {
+func (s *Server) readySecret(r *client) error {
 	if r.ChosenSecret != "" && s.o.VerifySecret != nil {
 		s.chosen.Store(true)
 	}
 	if r.stored.Hash != "" {
-		if r.hash, err = base64.RawURLEncoding.DecodeString(r.stored.Hash); err != nil || len(r.hash) != sha256.Size {
+		if r.hash, _ = decode(r.stored.Hash); len(r.hash) != sha256.Size {
 			return errDocument.With("the hash of a secret is malformed")
 		}
 	}
@@ -359,14 +359,9 @@ func (s *Server) readySecret(r *client) (err error) {
 		if name := r.Metadata.AuthSigningAlg; name != "" && name != alg.Name() {
 			continue
 		}
-		if len(secret) < alg.Hash().Size() {
-			continue
+		if key, err := jwk.NewSecretKey(alg, "", secret); err == nil {
+			r.secret = append(r.secret, key)
 		}
-		key, err := jwk.NewSecretKey(alg, "", secret)
-		if err != nil {
-			return errDocument.Wrap(err)
-		}
-		r.secret = append(r.secret, key)
 	}
 	if r.secret == nil {
 		return unsupported("the secret is too short for %.64s", r.Metadata.AuthSigningAlg)
@@ -378,24 +373,24 @@ func (s *Server) readyKeys(r *client) error {
 	m := &r.Metadata
 	var b jwk.Binding
 	if m.AuthSigningAlg != "" && r.method != clientauth.ClientSecretJWT {
-		alg, ok := jwa.Lookup(m.AuthSigningAlg)
-		if !ok || alg.Symmetric() || alg.Use() != "sig" {
+		alg, _ := jwa.Lookup(m.AuthSigningAlg)
+		if alg.Symmetric() || alg.Use() != "sig" {
 			return unsupported("token_endpoint_auth_signing_alg %.64s is not supported for %s", m.AuthSigningAlg, r.method)
 		}
 		b.Algorithms = append(b.Algorithms, alg)
 	}
 	if m.IntrospectionEncryptedAlg != "" {
-		alg, ok := jwa.Lookup(m.IntrospectionEncryptedAlg)
-		if !ok || alg.Symmetric() || alg.Use() != "enc" {
+		alg, _ := jwa.Lookup(m.IntrospectionEncryptedAlg)
+		if alg.Symmetric() || alg.Use() != "enc" {
 			return unsupported("introspection_encrypted_response_alg %.64s is not supported", m.IntrospectionEncryptedAlg)
 		}
 		b.Algorithms = append(b.Algorithms, alg)
 	}
 	switch {
 	case m.JWKS != nil:
-		set, skipped, err := jwk.ParseSet(m.JWKS, b)
-		if err != nil || len(set) == 0 && len(skipped) > 0 {
-			return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "no key of jwks can be used", Cause: err}
+		set, skipped, _ := jwk.ParseSet(m.JWKS, b) // which Validate has read
+		if len(set) == 0 && len(skipped) > 0 {
+			return unsupported("no key of jwks can be used")
 		}
 		r.keys, r.set = set, func(context.Context) (jwk.Set, error) { return set, nil }
 	case m.JWKSURI != "":
@@ -423,13 +418,14 @@ func (k clientKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, erro
 		return nil, err
 	}
 	// The method decides which keys there are: a public key is never taken for a secret, nor the other way round.
-	switch {
-	case c.method == clientauth.ClientSecretJWT:
-		return c.secret.Keys(ctx, q)
-	case c.method == clientauth.PrivateKeyJWT && c.keys != nil:
-		return c.keys.Keys(ctx, q)
+	var keys jwk.Source = jwk.Set(nil)
+	switch c.method {
+	case clientauth.ClientSecretJWT:
+		keys = c.secret
+	case clientauth.PrivateKeyJWT:
+		keys = c.keys
 	}
-	return nil, jwk.ErrNoKey
+	return keys.Keys(ctx, q)
 }
 
 func (s *Server) authMethods() []string {

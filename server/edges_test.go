@@ -14,7 +14,6 @@ import (
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
-	"github.com/jotsuite/jot/profile/attestation"
 	"github.com/jotsuite/jot/profile/exchange"
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/server"
@@ -63,15 +62,7 @@ func TestAttestationOfNobody(t *testing.T) {
 	attester, instance := key(t), key(t)
 	a := start(t, server.Options{Attesters: jwk.Set{attester.Public()}})
 	challenge := a.do(call{path: "/challenge"}).text("attestation_challenge")
-	j := instance.JWK()
-	raw, err := attestation.Sign(ctx, attester, jwt.Registered{Subject: "nobody", Expiry: time.Now().Add(time.Hour), IssuedAt: time.Now()}, attestation.Claims{Confirmation: confirmation(&j)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := http.Header{}
-	if err := attestation.SetHeaders(ctx, h, raw, instance, a.URL, challenge); err != nil {
-		t.Fatal(err)
-	}
+	h := attested(a, attester, instance, "nobody", challenge)
 	a.do(call{path: "/token", header: h, form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
 	// Where no attesters are trusted nobody is attested.
 	b := start(t, server.Options{})

@@ -59,6 +59,12 @@ func (q *request) exchange() error {
 		return err
 	}
 	for _, t := range []*exchange.Token{x.Subject, x.Actor} {
+		if t == nil {
+			continue
+		}
+		if err := q.entitled(t); err != nil {
+			return err
+		}
 		if err := q.possessed(t, cnf); err != nil {
 			return err
 		}
@@ -117,10 +123,7 @@ func (q *request) rights(x *exchange.Exchange) (exchange.Rights, []*resource, er
 	switch {
 	case err != nil:
 		return r, nil, err
-	case i == nil:
-	case len(i.Clients) > 0 && !slices.Contains(i.Clients, q.client.ID):
-		return r, nil, invalid(oauth.InvalidRequest, "the client may not present tokens of that issuer", nil)
-	default:
+	case i != nil:
 		if r.Scope = i.scope.Intersect(q.client.scope); x.Subject.Scope != nil {
 			r.Scope = r.Scope.Intersect(x.Subject.Scope)
 		}
@@ -147,9 +150,21 @@ func identifiers(resources []*resource, r exchange.Rights) []string {
 	return out
 }
 
+// entitled refuses a token of an issuer whose tokens are for other clients to present.
+func (q *request) entitled(t *exchange.Token) error {
+	i, err := q.issuerOf(q.ctx, t)
+	if err != nil {
+		return err
+	}
+	if i != nil && len(i.Clients) > 0 && !slices.Contains(i.Clients, q.client.ID) {
+		return invalid(oauth.InvalidRequest, "the client may not present tokens of that issuer", nil)
+	}
+	return nil
+}
+
 // possessed refuses a token that is bound to a key which the sender has not shown to have: in an exchange as at an API.
 func (q *request) possessed(t *exchange.Token, cnf *pop.Confirmation) error {
-	if t == nil || t.Claims["cnf"] == nil {
+	if t.Claims["cnf"] == nil {
 		return nil
 	}
 	var c pop.Confirmation
@@ -270,7 +285,7 @@ func (s *Server) ownToken(ctx context.Context, raw string) (*exchange.Token, err
 // issuersToken verifies a JWT of a trusted issuer, as a grant: it is good once, and its subject is told from those of others.
 func (s *Server) issuersToken(ctx context.Context, raw string) (*exchange.Token, error) {
 	i, err := s.issuer(ctx, named(raw))
-	if errors.Is(err, store.ErrNotFound) || err == nil && (i.LegacyBitbucket || len(i.Clients) > 0) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && i.LegacyBitbucket {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the issuer of the token is not trusted"}
 	}
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,8 @@ import (
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/accesstoken"
+	"github.com/jotsuite/jot/profile/attestation"
 	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/profile/exchange"
 	"github.com/jotsuite/jot/profile/grant"
@@ -25,14 +29,15 @@ import (
 
 var errDown = errors.New("the database is down")
 
-// failing is a store whose call number fail fails, and all that come after it.
+// failing is a store whose call number fail fails, and all that come after it, or that call alone.
 type failing struct {
 	store.Store
 	calls, fail atomic.Int64
+	alone       bool
 }
 
 func (f *failing) down() error {
-	if n := f.calls.Add(1); f.fail.Load() > 0 && n >= f.fail.Load() {
+	if n, fail := f.calls.Add(1), f.fail.Load(); n == fail || fail > 0 && n > fail && !f.alone {
 		return errDown
 	}
 	return nil
@@ -139,16 +144,28 @@ func (f *failing) Revoked(ctx context.Context, now, issued time.Time, of ...stor
 // Whichever call of the store fails, the answer is that something is down: never that the request was wrong, and never success.
 func TestStoreFails(t *testing.T) {
 	now := newClock()
-	f := &failing{Store: memstore.New()}
-	a := start(t, server.Options{Store: f, Clock: now.now, NoDPoPNonce: true, Registration: &server.Registration{Scope: oauth.Scopes{"read"}}, Resources: []server.Resource{
-		{Identifier: servertest.Resource}, {Identifier: other, Opaque: true},
-	}})
+	f := &failing{Store: memstore.New(), alone: true} // so that nothing else fails for it
+	a := start(t, server.Options{
+		Store: f, Clock: now.now, NoDPoPNonce: true, Registration: &server.Registration{Scope: oauth.Scopes{"read"}},
+		Resources: []server.Resource{{Identifier: servertest.Resource}, {Identifier: other, Opaque: true}},
+		Lifetimes: server.Lifetimes{Access: 10 * store.KeepChanges},
+		ExchangeTokens: map[exchange.TokenType]exchange.Verify{exchange.SAML2: func(context.Context, string) (*exchange.Token, error) {
+			return &exchange.Token{Type: exchange.SAML2, Issuer: "https://unknown.example", Subject: "alice", ClientID: "c"}, nil
+		}},
+	})
 	k := key(t)
-	a.trust(k, nil)
+	a.trust(k, func(i *server.TrustedIssuer) { i.AccessTokenAudiences = []string{"https://gateway.example"} })
 	c := a.add("c", "", func(c *server.Client) { c.Impersonation = true })
+	a.add("open", "none", nil)
 	a.add("k", clientauth.PrivateKeyJWT, func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
 	h := basic(c.ID, c.Secret)
 	of := func(pairs ...string) call { return call{path: "/token", header: h, form: form(pairs...)} }
+	bearer := func(token string) http.Header {
+		return http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+	}
+	asserted := func() url.Values {
+		return form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(k, func(r *jwt.Registered) { r.Issuer, r.Subject = "k", "k" }))
+	}
 	opaque := func() string {
 		return a.token(c, "grant_type", "client_credentials", "resource", other).text("access_token")
 	}
@@ -163,18 +180,39 @@ func TestStoreFails(t *testing.T) {
 			return x
 		},
 		"a client assertion": func() call {
-			return call{path: "/token", form: form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(k, func(r *jwt.Registered) { r.Issuer, r.Subject = "k", "k" }))}
+			return call{path: "/token", form: asserted()}
 		},
-		"a grant":         func() call { return of("grant_type", grant.GrantType, "assertion", a.grantOf(k, nil)) },
-		"a refresh token": func() call { return of("grant_type", "refresh_token", "refresh_token", a.family(c, k)) },
+		"a client assertion and a proof": func() call {
+			return call{path: "/token", header: http.Header{"Dpop": {a.proof(k, "")}}, form: asserted()}
+		},
+		"a client assertion and two proofs": func() call {
+			return call{path: "/token", header: http.Header{"Dpop": {a.proof(k, ""), a.proof(k, "")}}, form: asserted()}
+		},
+		"a grant of a public client": func() call {
+			return call{path: "/token", form: form("client_id", "open", "grant_type", grant.GrantType, "assertion", a.grantOf(k, nil))}
+		},
+		"a grant of a client": func() call { return of("grant_type", grant.GrantType, "assertion", a.grantOf(k, nil)) },
+		"a grant":             func() call { return of("grant_type", grant.GrantType, "assertion", a.grantOf(k, nil)) },
+		"a refresh token":     func() call { return of("grant_type", "refresh_token", "refresh_token", a.family(c, k)) },
 		"and a scope": func() call {
-			return of("grant_type", "refresh_token", "refresh_token", a.family(c, k), "scope", "read")
+			next := a.token(c, "grant_type", "refresh_token", "refresh_token", a.family(c, k)).text("refresh_token")
+			return of("grant_type", "refresh_token", "refresh_token", next, "scope", "read")
 		},
 		"an exchange": func() call {
 			return of("grant_type", exchange.GrantType, "subject_token", access(), "subject_token_type", string(exchange.AccessToken))
 		},
 		"of an opaque one": func() call {
 			return of("grant_type", exchange.GrantType, "subject_token", opaque(), "subject_token_type", string(exchange.AccessToken))
+		},
+		"of what Options know": func() call {
+			return of("grant_type", exchange.GrantType, "subject_token", "x", "subject_token_type", string(exchange.SAML2))
+		},
+		"of a JWT access token": func() call {
+			raw, err := accesstoken.Sign(ctx, k, jwt.Registered{Issuer: stsURL, Subject: "alice", Audience: jwt.Audience{"https://gateway.example"}, IssuedAt: now.now(), Expiry: now.now().Add(time.Hour), ID: rand()}, accesstoken.Claims{ClientID: "web"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return of("grant_type", exchange.GrantType, "subject_token", raw, "subject_token_type", string(exchange.AccessToken))
 		},
 		"of a JWT": func() call {
 			return of("grant_type", exchange.GrantType, "subject_token", a.grantOf(k, nil), "subject_token_type", string(exchange.JWT))
@@ -186,25 +224,36 @@ func TestStoreFails(t *testing.T) {
 		"revocation opaque": func() call { return call{path: "/revoke", header: h, form: form("token", opaque())} },
 		"revocation family": func() call { return call{path: "/revoke", header: h, form: form("token", a.family(c, k))} },
 		"registration": func() call {
-			return call{path: "/register", body: "{}", header: http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + a.initial()}}}
+			return call{path: "/register", body: "{}", header: bearer(a.initial())}
+		},
+		"of a registered one": func() call {
+			_, c := a.register("POST", "/register", a.initial(), "{}")
+			return call{method: "GET", path: "/register/" + c.ClientID, header: bearer(c.RegistrationToken)}
+		},
+		"its update": func() call {
+			_, c := a.register("POST", "/register", a.initial(), "{}")
+			return call{method: "PUT", path: "/register/" + c.ClientID, header: bearer(c.RegistrationToken), body: `{"client_id":"` + c.ClientID + `"}`}
+		},
+		"its removal": func() call {
+			_, c := a.register("POST", "/register", a.initial(), "{}")
+			return call{method: "DELETE", path: "/register/" + c.ClientID, header: bearer(c.RegistrationToken)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := int64(1); ; i++ {
 				f.fail.Store(0)
 				x := make()
-				now.add(2 * time.Minute) // nothing is in memory any more
-				x2 := x
-				if strings.Contains(name, "grant") || strings.Contains(name, "assertion") || strings.Contains(name, "JWT") || name == "a proof" {
-					x2 = make() // made now, or it would be too old
+				now.add(store.KeepChanges / 2) // nothing is in memory any more
+				if slices.ContainsFunc([]string{"grant", "assertion", "JWT", "proof"}, func(s string) bool { return strings.Contains(name, s) }) {
+					x = make() // made now, or it would be too old
 				}
 				f.calls.Store(0)
 				f.fail.Store(i)
-				w := a.do(x2)
+				w := a.do(x)
 				failed := f.calls.Load() >= i
 				f.fail.Store(0)
 				if !failed {
-					if w.Code >= 300 {
+					if w.Code >= 300 && (name != "a client assertion and two proofs" || w.text("error") != oauth.InvalidDPoPProof) {
 						t.Errorf("without a failure: %d %s", w.Code, w.Body)
 					}
 					if i == 1 {
@@ -220,9 +269,28 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
+// The same of a client that its maker vouches for, by the time of this machine.
+func TestStoreFails_attestation(t *testing.T) {
+	attester, k := key(t), key(t)
+	for i := int64(1); ; i++ {
+		f := &failing{Store: memstore.New(), alone: true}
+		a := start(t, server.Options{Store: f, Attesters: jwk.Set{attester.Public()}})
+		a.add("wallet", attestation.Method, nil)
+		h := attested(a, attester, k, "wallet", a.do(call{path: "/challenge"}).text("attestation_challenge"))
+		f.calls.Store(0)
+		f.fail.Store(i)
+		w := a.do(call{path: "/token", header: h, form: form("grant_type", "client_credentials")})
+		if f.calls.Load() < i {
+			w.want(t, 200, "")
+			return
+		}
+		w.want(t, 503, oauth.TemporarilyUnavailable)
+	}
+}
+
 // Whichever call fails by which a client is deleted, a client that is gone has left nothing behind that is good.
 func TestDeleteClientFails(t *testing.T) {
-	f := &failing{Store: memstore.New()}
+	f := &failing{Store: memstore.New(), alone: true}
 	a := start(t, server.Options{Store: f})
 	k := key(t)
 	a.trust(k, nil)

@@ -137,11 +137,11 @@ func (q *request) refreshState(id string, seq int64) (*introspection.Response, e
 	if isNotFound(err) || err == nil && (g.Client != q.client.ID || g.Seq != seq) {
 		return &introspection.Response{}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
 	var f family
-	if err := json.Unmarshal(g.Body, &f); err != nil {
+	if err == nil {
+		err = json.Unmarshal(g.Body, &f)
+	}
+	if err != nil {
 		return nil, err
 	}
 	q.event.Family = id
@@ -278,7 +278,7 @@ func (q *request) end(raw string) error {
 
 func (q *request) endOpaque(raw string, foreign error) error {
 	body, key, err := q.kept(q.secrets.record, raw, func(key string) (store.Record, error) { return q.o.Store.Record(q.ctx, q.now, kindAccess, key) })
-	if err != nil || body == nil {
+	if body == nil {
 		return err
 	}
 	var b tokenBody

@@ -189,8 +189,8 @@ func (s *Server) readyIssuer(t TrustedIssuer) (*issuer, error) {
 		return nil, errDocument.With("an issuer has a name of at most 1024 bytes")
 	case len(t.Subjects) == 0 || slices.Contains(t.Subjects, ""):
 		return nil, errDocument.With(`an issuer has Subjects; "*" is anybody`)
-	case t.MaxLifetime < 0 || t.MaxLifetime > maxLifetime:
-		return nil, errDocument.With("MaxLifetime is negative, or over 100 years")
+	case t.MaxLifetime > maxLifetime:
+		return nil, errDocument.With("MaxLifetime is over 100 years")
 	}
 	keys, err := s.issuerKeys(&t)
 	if err != nil {
@@ -219,8 +219,8 @@ func (s *Server) readyIssuer(t TrustedIssuer) (*issuer, error) {
 		JWT: jwt.Policy{Clock: s.o.Clock},
 	}
 	for _, name := range t.Algorithms {
-		alg, ok := jwa.Lookup(name)
-		if !ok || alg.Use() != "sig" {
+		alg, _ := jwa.Lookup(name)
+		if alg.Use() != "sig" {
 			return nil, errDocument.With(fmt.Sprintf("there is no algorithm %.64q", name))
 		}
 		p.JWT.Algorithms = append(p.JWT.Algorithms, alg)
@@ -322,11 +322,7 @@ func (s *Server) bitbucketKeys(t *TrustedIssuer) (jwk.Source, error) {
 
 // Keys implements [jwk.Source].
 func (b bitbucketKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
-	set, ok := b[q.Selector]
-	if !ok {
-		return nil, jwk.ErrNoKey
-	}
-	return set.Keys(ctx, q)
+	return b[q.Selector].Keys(ctx, q)
 }
 
 // matches reports whether a name is one of patterns, of which some end in a star.

@@ -90,9 +90,6 @@ func (s *Server) describe(ctx context.Context) error {
 			"token_endpoint": s.mtls + "/token", "introspection_endpoint": s.mtls + "/introspect", "revocation_endpoint": s.mtls + "/revoke",
 		}
 	}
-	if err := m.Validate(s.o.Issuer); err != nil {
-		return errOptions.Wrap(err)
-	}
 	return nil
 }
 

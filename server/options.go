@@ -251,12 +251,8 @@ func (f fixedKeys) Set(context.Context) (jwk.Set, time.Duration, error) {
 // Handler implements [Keys].
 func (f fixedKeys) Handler() http.Handler {
 	set, _, _ := f.Set(context.Background())
-	document, err := json.Marshal(set)
+	document := must(json.Marshal(set))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err != nil {
-			http.Error(w, "the keys cannot be published", http.StatusInternalServerError)
-			return
-		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		serveDocument(w, r, document)
 	})

@@ -26,20 +26,16 @@ func (q *request) start(a *access, key, issuer string) (string, error) {
 	for _, r := range a.resources {
 		f.Resources = append(f.Resources, r.Identifier)
 	}
-	body, err := json.Marshal(f)
-	if err != nil {
-		return "", err
-	}
 	a.family = newGrantID()
 	l := &q.o.Lifetimes
 	if err := q.o.Store.AddGrant(q.ctx, store.Grant{
 		ID: a.family, Client: a.client.ID, Subject: a.subject,
 		Key: key, Bound: key != "" && (a.client.method == methodNone || q.instance != ""),
-		Body: body, Created: q.now, Rotated: q.now, Expires: q.now.Add(l.Refresh), Until: q.now.Add(l.RefreshMax),
+		Body: must(json.Marshal(f)), Created: q.now, Rotated: q.now, Expires: q.now.Add(l.Refresh), Until: q.now.Add(l.RefreshMax),
 	}); err != nil {
 		return "", err
 	}
-	return q.secrets.refreshToken(a.family, 0)
+	return q.secrets.refreshToken(a.family, 0), nil
 }
 
 // refresh is the exchange of a refresh token for an access token and the next refresh token (RFC 6749, Section 6).
@@ -94,11 +90,7 @@ func (q *request) refresh() error {
 	if err != nil {
 		return err
 	}
-	next, err := q.secrets.refreshToken(g.ID, g.Seq)
-	if err != nil {
-		return err
-	}
-	return q.grant(a, next)
+	return q.grant(a, q.secrets.refreshToken(g.ID, g.Seq))
 }
 
 // renew returns what of a grant the request asks for: never more than was granted, or than the client and the issuer may have by now.

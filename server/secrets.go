@@ -27,47 +27,35 @@ type secrets struct {
 
 type macs []*jwk.SecretKey
 
-func newSecrets(all [][]byte) (*secrets, error) {
+// must returns what cannot fail: keys of 32 bytes, and JSON that was JSON before.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func newSecrets(all [][]byte) *secrets {
 	s := new(secrets)
 	for _, secret := range all {
 		derive := func(purpose string) []byte {
-			key, err := hkdf.Key(sha256.New, secret, nil, "jot authorization server: "+purpose, 32)
-			if err != nil {
-				panic(err) // 32 bytes are never too many
-			}
-			return key
+			return must(hkdf.Key(sha256.New, secret, nil, "jot authorization server: "+purpose, 32))
 		}
 		for _, m := range []struct {
 			to      *macs
 			purpose string
 		}{{&s.client, "client secrets"}, {&s.refresh, "refresh tokens"}, {&s.register, "registration tokens"}, {&s.record, "opaque tokens"}} {
-			key, err := jwk.NewSecretKey(jwa.HS256, "", derive(m.purpose))
-			if err != nil {
-				return nil, err
-			}
-			*m.to = append(*m.to, key)
+			*m.to = append(*m.to, must(jwk.NewSecretKey(jwa.HS256, "", derive(m.purpose))))
 		}
-		block, err := aes.NewCipher(derive("sealed secrets"))
-		if err != nil {
-			return nil, err
-		}
-		aead, err := cipher.NewGCMWithRandomNonce(block)
-		if err != nil {
-			return nil, err
-		}
-		s.seal = append(s.seal, aead)
+		s.seal = append(s.seal, must(cipher.NewGCMWithRandomNonce(must(aes.NewCipher(derive("sealed secrets"))))))
 		s.nonce = append(s.nonce, derive("nonces"))
 	}
-	return s, nil
+	return s
 }
 
 // sum is the MAC of what is new.
 func (m macs) sum(message []byte) []byte {
-	mac, err := m[0].Sign(context.Background(), message)
-	if err != nil {
-		panic(err) // an HMAC of bytes in memory
-	}
-	return mac
+	return must(m[0].Sign(context.Background(), message))
 }
 
 // verify reports whether mac is that of message, by any of the keys.
@@ -95,10 +83,7 @@ func (s *secrets) sealed(secret, owner string) string {
 var errSealed = errors.New("server: a sealed secret cannot be opened: the secret of the server that it was sealed with is not among Options.Secrets")
 
 func (s *secrets) open(sealed, owner string) ([]byte, error) {
-	b, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil {
-		return nil, errSealed
-	}
+	b, _ := decode(sealed) // what is not base64url opens no better
 	for _, a := range s.seal {
 		if secret, err := a.Open(nil, nil, b, []byte(owner)); err == nil {
 			return secret, nil
@@ -122,15 +107,12 @@ const (
 )
 
 // refreshToken makes the token of a grant with a number: always the same one.
-func (s *secrets) refreshToken(id string, seq int64) (string, error) {
+func (s *secrets) refreshToken(id string, seq int64) string {
 	b := make([]byte, 0, refreshSize)
-	b, err := base64.RawURLEncoding.AppendDecode(b, []byte(id))
-	if err != nil || len(b) != refreshID {
-		return "", errors.New("server: the identifier of a grant is malformed")
-	}
+	b, _ = base64.RawURLEncoding.AppendDecode(b, []byte(id)) // of newGrantID
 	b = binary.BigEndian.AppendUint64(b, uint64(seq))
 	b = append(b, s.refresh.sum(b)...)
-	return base64.RawURLEncoding.EncodeToString(b), nil
+	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // grantOf returns the grant and the number of a refresh token that this server has made.
@@ -138,8 +120,8 @@ func (s *secrets) grantOf(token string) (id string, seq int64, ok bool) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(refreshSize) {
 		return "", 0, false
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(b) != refreshSize || !s.refresh.verify(b[:refreshBody], b[refreshBody:]) {
+	b, _ := base64.RawURLEncoding.Strict().DecodeString(token)
+	if len(b) != refreshSize || !s.refresh.verify(b[:refreshBody], b[refreshBody:]) {
 		return "", 0, false
 	}
 	return base64.RawURLEncoding.EncodeToString(b[:refreshID]), int64(binary.BigEndian.Uint64(b[refreshID:])), true

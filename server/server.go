@@ -73,11 +73,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := o.normalize(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, cache: newCache(o.Store, o.Lifetimes.Reload)}
-	var err error
-	if s.secrets, err = newSecrets(o.Secrets); err != nil {
-		return nil, errOptions.Wrap(err)
-	}
+	s := &Server{o: o, cache: newCache(o.Store, o.Lifetimes.Reload), secrets: newSecrets(o.Secrets)}
 	var audiences []string
 	for i := range s.o.Resources {
 		r := &resource{Resource: s.o.Resources[i]}
@@ -92,10 +88,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.tokenURL = s.base + "/token"
 	s.realm = `Basic realm="` + o.Issuer + `"`
 	if o.MTLSURL != "" {
-		u, err := url.Parse(o.MTLSURL)
-		if err != nil {
-			return nil, errOptions.Wrap(err)
-		}
+		u := must(url.Parse(o.MTLSURL)) // which normalize has read
 		s.mtlsHost, s.mtls = u.Host, strings.TrimSuffix(o.MTLSURL, "/")
 	}
 	if _, err := o.Keys.Signer(ctx, s.o.Algorithm); err != nil {
@@ -110,7 +103,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.describe(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.route()
+	s.route()
+	return s, nil
 }
 
 func (s *Server) verifiers(audiences []string) (err error) {
@@ -250,16 +244,9 @@ var (
 )
 
 // route says what is where.
-func (s *Server) route() error {
-	u, err := url.Parse(s.o.Issuer)
-	if err != nil {
-		return errOptions.Wrap(err)
-	}
-	path := strings.TrimSuffix(u.Path, "/")
-	document, err := json.Marshal(s.meta)
-	if err != nil {
-		return errOptions.Wrap(err)
-	}
+func (s *Server) route() {
+	path := strings.TrimSuffix(must(url.Parse(s.o.Issuer)).Path, "/") // which normalize has read
+	document := must(json.Marshal(s.meta))
 	metadata := s.plain("metadata", get, true, func(w http.ResponseWriter, r *http.Request) error {
 		serveDocument(w, r, document)
 		return nil
@@ -294,7 +281,6 @@ func (s *Server) route() error {
 		})
 	}
 	s.routeRegistration(path)
-	return nil
 }
 
 func say(w http.ResponseWriter, status int, text string) {

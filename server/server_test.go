@@ -253,13 +253,18 @@ func (a *as) read(raw, audience string) *jwt.Token[accesstoken.Claims] {
 	return t
 }
 
+// time is what it is for the server.
+func (a *as) time() time.Time {
+	if a.Options.Clock != nil {
+		return a.Options.Clock()
+	}
+	return time.Now()
+}
+
 // proof is a DPoP proof for the token endpoint.
 func (a *as) proof(k jwk.Signer, nonce string) string {
 	a.t.Helper()
-	now := time.Now()
-	if a.Options.Clock != nil {
-		now = a.Options.Clock()
-	}
+	now := a.time()
 	raw, err := dpop.Sign(ctx, k, jwt.Registered{IssuedAt: now}, dpop.Claims{Method: "POST", URL: a.URL + "/token", Nonce: nonce})
 	if err != nil {
 		a.t.Fatal(err)
@@ -269,10 +274,7 @@ func (a *as) proof(k jwk.Signer, nonce string) string {
 
 func (a *as) assert(k jwk.Signer, change func(*jwt.Registered)) string {
 	a.t.Helper()
-	now := time.Now()
-	if a.Options.Clock != nil {
-		now = a.Options.Clock()
-	}
+	now := a.time()
 	r := jwt.Registered{Issuer: "c", Subject: "c", Audience: jwt.Audience{a.URL}, IssuedAt: now, Expiry: now.Add(time.Minute), ID: rand()}
 	if change != nil {
 		change(&r)
@@ -299,10 +301,7 @@ func rand() string {
 // grantOf is a grant of the trusted issuer.
 func (a *as) grantOf(k jwk.Signer, change func(*jwt.Registered)) string {
 	a.t.Helper()
-	now := time.Now()
-	if a.Options.Clock != nil {
-		now = a.Options.Clock()
-	}
+	now := a.time()
 	r := jwt.Registered{Issuer: stsURL, Subject: "alice", Audience: jwt.Audience{a.URL}, IssuedAt: now, Expiry: now.Add(time.Minute), ID: rand()}
 	if change != nil {
 		change(&r)

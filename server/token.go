@@ -247,8 +247,8 @@ func (q *request) details(a *access) ([]oauth.AuthorizationDetail, error) {
 		return nil, err
 	}
 	for i := range all {
-		check, ok := q.o.DetailTypes[all[i].Type]
-		if !ok || a.client == nil || !slices.Contains(a.client.Metadata.AuthorizationDetailsTypes, all[i].Type) {
+		check := q.o.DetailTypes[all[i].Type] // which ready holds the types of clients to
+		if a.client == nil || !slices.Contains(a.client.Metadata.AuthorizationDetailsTypes, all[i].Type) {
 			return nil, invalid(oauth.InvalidAuthorizationDetails, "authorization details have a type that is not known, or not allowed to the client", nil)
 		}
 		if check == nil {
@@ -413,7 +413,7 @@ func (q *request) writeJSON(body []byte) {
 // a JWT is a *jwt.RejectError.
 func (s *Server) inspect(ctx context.Context, now time.Time, raw string) (*tokenBody, error) {
 	body, err := s.read(ctx, now, raw)
-	if err != nil || body == nil {
+	if body == nil {
 		return nil, err
 	}
 	b := new(tokenBody)
