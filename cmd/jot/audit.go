@@ -97,7 +97,7 @@ func openTrail(place string, a *app, failed func(error)) (*trail, error) {
 	t := &trail{clock: a.clock, failed: failed}
 	switch place {
 	case "":
-		return nil, nil //nolint:nilnil // which writes nothing
+		return nil, nil // which writes nothing
 	case "stdout":
 		t.to = a.stdout
 	case "stderr":

@@ -149,9 +149,19 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
+// lineError is what is wrong in a line of the file.
+type lineError struct {
+	line int
+	err  error
+}
+
+func (e *lineError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
+
+func (e *lineError) Unwrap() error { return e.err }
+
 // inLine is an error in a line.
 func inLine(line int, format string, args ...any) error {
-	return fmt.Errorf("line %d: %s", line, fmt.Sprintf(format, args...))
+	return &lineError{line, fmt.Errorf(format, args...)}
 }
 
 // readConfig reads the file of --config.
@@ -187,6 +197,9 @@ var (
 // configFailure says what is wrong in words for those who write the file.
 func configFailure(name string, err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
+		if _, ok := errors.AsType[*lineError](err); ok { // as of a file that the line names
+			return fail(f.code, f.hint, "%s: %v", label(name), err)
+		}
 		return f
 	}
 	lines := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
@@ -310,7 +323,7 @@ func (c *config) certificates(o *server.Options) error {
 // options are those of registration, or nil where the file does not let clients register.
 func (c *configRegistration) options() (*server.Registration, error) {
 	if c == nil {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil // there is none
 	}
 	r := &server.Registration{OpenToEverybody: c.Open}
 	for _, g := range c.GrantTypes {
@@ -369,13 +382,17 @@ func (c *config) secrets() (list [][]byte, err error) {
 		case (s.File.line > 0) == (s.Env.line > 0):
 			return nil, inLine(max(s.File.line, s.Env.line), "a secret is in a file, or in the environment: give one of file and env")
 		case s.File.line > 0:
-			some, err = readSecrets(s.File.text)
+			if some, err = readSecrets(s.File.text); err != nil {
+				err = &lineError{s.File.line, err}
+			}
 		default:
 			text, ok := os.LookupEnv(s.Env.text)
 			if !ok {
 				return nil, inLine(s.Env.line, "the environment has no variable %s", quoted(s.Env.text))
 			}
-			some, err = parseSecrets([]byte(text), "the variable "+quoted(s.Env.text))
+			if some, err = parseSecrets([]byte(text), "the variable "+quoted(s.Env.text)); err != nil {
+				err = &lineError{s.Env.line, err}
+			}
 		}
 		if err != nil {
 			return nil, err

@@ -273,7 +273,7 @@ func metricsServer(p *process) *http.Server {
 // listenMetrics listens for who collects metrics. Without an address nobody can.
 func listenMetrics(addr string) (net.Listener, error) {
 	if addr == "" {
-		return nil, nil //nolint:nilnil // nothing is served
+		return nil, nil // nothing is served
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -121,7 +121,7 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 		ReadHeaderTimeout: cmp.Or(p.c.patience, 5*time.Second),
 		ReadTimeout:       cmp.Or(p.c.patience, 10*time.Second),
 		WriteTimeout:      30 * time.Second, // keys of others may have to be fetched meanwhile
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       cmp.Or(p.c.patience, 2*time.Minute),
 		ConnState:         p.connections.state,
 		MaxHeaderBytes:    64 << 10, // certificates and proofs are in headers
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

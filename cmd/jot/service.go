@@ -312,7 +312,7 @@ func (f *settings) demo(ctx context.Context, s *service, issuer string) (*demo, 
 		if err != nil {
 			return nil, storeFailure(err)
 		}
-		return nil, nil //nolint:nilnil // nothing is to be shown
+		return nil, nil // nothing is to be shown
 	}
 	d := &demo{Issuer: issuer, KeyFile: filepath.ToSlash(filepath.Join(f.data, "demo-issuer.jwk"))}
 	if err := d.make(ctx, s, f.data); err != nil {

@@ -21,6 +21,8 @@ const watch = time.Second
 // tlsFiles are where the certificate of the server is.
 type tlsFiles struct {
 	certificate, key string
+	in               string // the file of the configuration, unless the command line says where they are
+	line, keyLine    int    // of that
 }
 
 // tlsFiles are those of the command line, or of the file. They are empty where the server speaks plain HTTP.
@@ -30,18 +32,22 @@ func (c *serveCmd) tlsFiles(f *settings) (t tlsFiles, err error) {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return t, fail(exitUsage, "", "a certificate goes with its key: give both of --tls-cert and --tls-key")
 	case c.TLSCert != "":
-		t = tlsFiles{c.TLSCert, c.TLSKey}
+		t = tlsFiles{certificate: c.TLSCert, key: c.TLSKey}
 	case (x.Certificate.line > 0) != (x.Key.line > 0):
 		return t, configFailure(c.Config, inLine(max(x.Certificate.line, x.Key.line), "tls has a certificate and its key"))
 	default:
-		t = tlsFiles{x.Certificate.text, x.Key.text}
+		t = tlsFiles{x.Certificate.text, x.Key.text, c.Config, x.Certificate.line, x.Key.line}
 	}
 	issuer, certificates := cmp.Or(c.Issuer, f.options.Issuer), &f.file.Certificates
 	u, _ := url.Parse(issuer)
 	switch {
-	case t.on() && issuer != "" && (u == nil || u.Scheme != "https"):
+	case !t.on() || issuer == "" || u != nil && u.Scheme == "https":
+	case c.Issuer == "":
+		return t, configFailure(c.Config, inLine(f.file.Issuer.line, "the server speaks TLS, and the issuer %s is no https URL", quoted(issuer)))
+	default:
 		return t, fail(exitUsage, "give the issuer as others reach it: https://…", "the server speaks TLS, and the issuer %s is no https URL", quoted(issuer))
-	case t.on() || !certificates.Request.is && certificates.Addr.line == 0:
+	}
+	if t.on() || !certificates.Request.is && certificates.Addr.line == 0 {
 		return t, nil
 	}
 	return t, configFailure(c.Config, inLine(max(certificates.Addr.line, certificates.Request.line), "certificates are asked for in TLS: give tls too, or header and proxies where a proxy speaks it"))
@@ -49,21 +55,29 @@ func (c *serveCmd) tlsFiles(f *settings) (t tlsFiles, err error) {
 
 func (t tlsFiles) on() bool { return t.certificate != "" }
 
+// failure is what is wrong with one of the files, with the line that names it.
+func (t tlsFiles) failure(line int, f *failure) *failure {
+	if t.in == "" {
+		return f
+	}
+	return configFailure(t.in, &lineError{line, f})
+}
+
 // load reads certificate and key. Others than the owner and its group may not read the key.
 func (t tlsFiles) load() (*tls.Certificate, error) {
 	st, err := os.Stat(t.key)
 	if err != nil {
-		return nil, fileFailure(t.key, err)
+		return nil, t.failure(t.keyLine, fileFailure(t.key, err))
 	}
 	if runtime.GOOS != "windows" && st.Mode().Perm()&0o007 != 0 {
-		return nil, fail(exitFile, "chmod 640 it, if nobody has read it; else get a new one", "everybody has access to the key in %s [keys.exposed]", label(t.key))
+		return nil, t.failure(t.keyLine, fail(exitFile, "chmod 640 it, if nobody has read it; else get a new one", "everybody has access to the key in %s [keys.exposed]", label(t.key)))
 	}
 	if _, err := os.Stat(t.certificate); err != nil {
-		return nil, fileFailure(t.certificate, err)
+		return nil, t.failure(t.line, fileFailure(t.certificate, err))
 	}
 	pair, err := tls.LoadX509KeyPair(t.certificate, t.key)
 	if err != nil {
-		return nil, fail(exitUnreadable, "the first file has the certificate in PEM with those that certify it after it, the second its key", "the certificate in %s and the key in %s cannot be used: %s", label(t.certificate), label(t.key), strings.TrimPrefix(err.Error(), "tls: "))
+		return nil, t.failure(t.line, fail(exitUnreadable, "the first file has the certificate in PEM with those that certify it after it, the second its key", "the certificate in %s and the key in %s cannot be used: %s", label(t.certificate), label(t.key), strings.TrimPrefix(err.Error(), "tls: ")))
 	}
 	return &pair, nil
 }

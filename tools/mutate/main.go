@@ -21,14 +21,15 @@
 // First every test runs alone with nothing turned off, which shows which rules
 // come into effect in it. A test in which a rule never takes effect cannot notice
 // that it is gone, so each mutant is judged by the others: those of its own
-// package first, then those of the packages that stand on it.
+// package first, then those of the packages that stand on it. Of a test that
+// takes long the subtests are judges of their own.
 //
 // A mutant that survives is an error, unless equivalent.txt beside this program
 // names it with a reason; a reason that is no longer needed is an error too.
 // Where a test can never notice (the condition is checked again further down, or
 // only saves time), say so there; better, delete the line.
 //
-//	usage: mutate [-root DIR] [-pkg REGEXP] [-run REGEXP] [-list] [-v] [-json FILE]
+//	usage: mutate [-root DIR] [-pkg REGEXP] [-file REGEXP] [-run REGEXP] [-skip REGEXP] [-list] [-v] [-json FILE]
 //
 // The exit code is 0 when each mutant is killed or explained, 1 when not, and 2
 // when the run itself failed.
@@ -56,7 +57,7 @@ var notMutated = []string{
 
 type options struct {
 	root, explain, jsonFile string
-	pkg, run                string
+	pkg, run, file, skip    string
 	modules                 []string
 	list, verbose           bool
 	workers                 int
@@ -70,6 +71,8 @@ func main() {
 	flag.StringVar(&o.explain, "explain", "", "file of accepted survivors (default tools/mutate/equivalent.txt under the root)")
 	flag.StringVar(&o.pkg, "pkg", "", "mutate only packages whose folder matches this regular expression")
 	flag.StringVar(&o.run, "run", "", "only mutants whose key matches this regular expression")
+	flag.StringVar(&o.file, "file", "", "only mutants in files whose name matches this regular expression")
+	flag.StringVar(&o.skip, "skip", "", "leave out the top-level tests whose name matches this regular expression")
 	flag.StringVar(&o.jsonFile, "json", "", "write every result to this file as JSON")
 	flag.BoolVar(&o.list, "list", false, "print the mutants and stop")
 	flag.BoolVar(&o.verbose, "v", false, "print what killed each mutant")
@@ -121,6 +124,15 @@ func mutate(o options, stdout, stderr writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	fileFilter, err := regexp.Compile(o.file)
+	if err != nil {
+		return false, err
+	}
+	if o.skip != "" {
+		if r.skip, err = regexp.Compile(o.skip); err != nil {
+			return false, err
+		}
+	}
 	code, suites, err := r.packages()
 	if err != nil {
 		return false, err
@@ -134,8 +146,10 @@ func mutate(o options, stdout, stderr writer) (bool, error) {
 		return false, err
 	}
 	mutants := all
-	if o.run != "" {
-		mutants = slices.DeleteFunc(slices.Clone(all), func(m *Mutant) bool { return !runFilter.MatchString(m.Key) })
+	if o.run != "" || o.file != "" {
+		mutants = slices.DeleteFunc(slices.Clone(all), func(m *Mutant) bool {
+			return !runFilter.MatchString(m.Key) || !fileFilter.MatchString(m.File)
+		})
 	}
 	if o.list {
 		for _, m := range mutants {
@@ -328,7 +342,7 @@ func report(w writer, results []*result, dropped []*Mutant, explained map[string
 	for _, k := range keys {
 		looked, exists := scope(k)
 		switch {
-		case o.pkg == "" && o.run == "" && !exists, looked && !exists:
+		case o.pkg == "" && o.run == "" && o.file == "" && !exists, looked && !exists:
 			ok = false
 			fmt.Fprintf(w, "explained, but there is no such mutant:\n\t%s\n", k)
 		case outcome[k] == killed || outcome[k] == timedOut:

@@ -38,13 +38,24 @@ type suite struct {
 	tests []*test
 }
 
-// A test is one top-level test, example or fuzz target with its seeds.
+// A test is one top-level test, example or fuzz target with its seeds, or a
+// subtest of one that takes long.
 type test struct {
 	suite *suite
 	name  string
 	took  time.Duration
 	fires map[int]bool // mutants that are reached in it
 	bad   string       // output, where it fails with no mutant on
+	out   string       // of its run with no mutant on
+}
+
+// pattern is what -test.run selects the test by.
+func (t *test) pattern() string {
+	parts := strings.Split(t.name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
 }
 
 // runner holds one run.
@@ -54,6 +65,7 @@ type runner struct {
 	modules []string
 	workers int
 	timeout time.Duration
+	skip    *regexp.Regexp // tests that are left out, or nil
 	log     func(format string, a ...any)
 }
 
@@ -299,10 +311,15 @@ func (r *runner) each(n int, f func(i int) error) error {
 const memory = 12 << 20
 
 // run runs a suite's binary. It reports failure, its output and whether it had to be ended.
-func (s *suite) run(timeout time.Duration, pattern string, extra ...string) (failed bool, output string, timedOut bool) {
+func (s *suite) run(timeout time.Duration, pattern string, verbose bool, extra ...string) (failed bool, output string, timedOut bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	args := []string{"-test.short", "-test.failfast", "-test.timeout=" + (timeout * 2).String(), "-test.run=" + pattern}
+	out := limited{room: 16 << 10}
+	if verbose {
+		out.room = 16 << 20 // the subtests are in it
+		args = append(args, "-test.v")
+	}
 	var cmd *exec.Cmd
 	if runtime.GOOS == "windows" {
 		cmd = exec.CommandContext(ctx, s.bin, args...)
@@ -313,24 +330,26 @@ func (s *suite) run(timeout time.Duration, pattern string, extra ...string) (fai
 	cmd.Dir = s.pkg.Dir
 	cmd.Env = env(extra...)
 	cmd.WaitDelay = time.Second
-	var out limited
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
 	return err != nil, out.b.String(), ctx.Err() != nil
 }
 
 // limited keeps the first part of what is written to it.
-type limited struct{ b bytes.Buffer }
+type limited struct {
+	b    bytes.Buffer
+	room int
+}
 
 func (l *limited) Write(p []byte) (int, error) {
-	if room := 16<<10 - l.b.Len(); room > 0 {
-		l.b.Write(p[:min(room, len(p))])
-	}
+	n := min(l.room, len(p))
+	l.b.Write(p[:n])
+	l.room -= n
 	return len(p), nil
 }
 
-// list finds the tests of a suite.
-func (s *suite) list() error {
+// list finds the tests of a suite, but those that are left out.
+func (s *suite) list(skip *regexp.Regexp) error {
 	cmd := exec.Command(s.bin, "-test.list=.")
 	cmd.Dir = s.pkg.Dir
 	cmd.Env = env("JOT_MUTANT=0")
@@ -339,6 +358,9 @@ func (s *suite) list() error {
 		return fmt.Errorf("%s: list the tests: %w", s.rel, err)
 	}
 	for _, name := range strings.Fields(string(out)) {
+		if skip != nil && skip.MatchString(name) {
+			continue
+		}
 		if strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Example") || strings.HasPrefix(name, "Fuzz") {
 			s.tests = append(s.tests, &test{suite: s, name: name, fires: map[int]bool{}})
 		}
@@ -346,39 +368,80 @@ func (s *suite) list() error {
 	return nil
 }
 
-// trace runs each test alone with no mutant on, and records which mutants it reaches.
+// long is how much time a test takes whose subtests are judged one by one.
+const long = 3 * time.Second
+
+// trace runs each test alone with no mutant on, and records which mutants it
+// reaches. One that takes long is replaced by its subtests, and stays for what
+// none of them reaches alone.
 func (r *runner) trace(suites []*suite) error {
 	var tests []*test
 	for _, s := range suites {
-		if err := s.list(); err != nil {
+		if err := s.list(r.skip); err != nil {
 			return err
 		}
 		tests = append(tests, s.tests...)
 	}
-	return r.each(len(tests), func(i int) error {
-		t := tests[i]
-		name := filepath.Join(r.work, fmt.Sprintf("trace%d", i))
-		start := time.Now()
-		failed, out, _ := t.suite.run(r.timeout, "^"+t.name+"$", "JOT_MUTANT=0", "JOT_MUTANT_TRACE="+name)
-		t.took = time.Since(start)
-		if failed {
-			t.bad = out
-			return nil
+	if err := r.each(len(tests), func(i int) error { return r.traceOne(tests[i], fmt.Sprint("trace", i)) }); err != nil {
+		return err
+	}
+	var subs []*test
+	of := map[*test][]*test{}
+	for _, t := range tests {
+		if t.bad == "" && t.took > long {
+			of[t] = t.subtests()
+			subs = append(subs, of[t]...)
 		}
-		f, err := os.Open(name)
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		defer f.Close()
-		for sc := bufio.NewScanner(f); sc.Scan(); {
-			if id, err := strconv.Atoi(sc.Text()); err == nil {
-				t.fires[id] = true
+	}
+	if err := r.each(len(subs), func(i int) error { return r.traceOne(subs[i], fmt.Sprint("subtrace", i)) }); err != nil {
+		return err
+	}
+	for t, list := range of {
+		for _, sub := range list {
+			if sub.bad != "" {
+				continue // it needs the others
+			}
+			t.suite.tests = append(t.suite.tests, sub)
+			for id := range sub.fires {
+				delete(t.fires, id)
 			}
 		}
+	}
+	return nil
+}
+
+var subtestLine = regexp.MustCompile(`(?m)^    --- PASS: ([^/\s]+/[^/\s]+) \(`)
+
+// subtests are those of a test that passed, by its output.
+func (t *test) subtests() (out []*test) {
+	for _, m := range subtestLine.FindAllStringSubmatch(t.out, -1) {
+		out = append(out, &test{suite: t.suite, name: m[1], fires: map[int]bool{}})
+	}
+	return out
+}
+
+func (r *runner) traceOne(t *test, name string) error {
+	name = filepath.Join(r.work, name)
+	start := time.Now()
+	failed, out, _ := t.suite.run(r.timeout, t.pattern(), true, "JOT_MUTANT=0", "JOT_MUTANT_TRACE="+name)
+	t.took, t.out = time.Since(start), out
+	if failed {
+		t.bad = out
 		return nil
-	})
+	}
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		if id, err := strconv.Atoi(sc.Text()); err == nil {
+			t.fires[id] = true
+		}
+	}
+	return nil
 }
 
 // Outcomes of a mutant.
@@ -398,46 +461,45 @@ type result struct {
 }
 
 // judge runs the tests that reach m with m on: those of its own package first,
-// quick ones before slow ones.
+// quick ones together before slow ones one by one.
 func (r *runner) judge(m *Mutant, suites []*suite) *result {
 	type batch struct {
-		s     *suite
-		names []string
-		took  time.Duration
+		s               *suite
+		names, patterns []string
+		took            time.Duration
 	}
-	var own, others []batch
+	var batches []*batch
 	for _, s := range suites {
-		var quick, slow batch
-		quick.s, slow.s = s, s
+		quick := &batch{s: s}
 		for _, t := range s.tests {
 			if t.bad != "" || !t.fires[m.ID] {
 				continue
 			}
-			b := &quick
-			if t.took > 300*time.Millisecond {
-				b = &slow
+			b := quick
+			if t.took > 300*time.Millisecond || len(quick.names) == 0 {
+				b = &batch{s: s}
+				if t.took <= 300*time.Millisecond {
+					quick = b
+				}
+				batches = append(batches, b)
 			}
 			b.names = append(b.names, t.name)
+			b.patterns = append(b.patterns, t.pattern())
 			b.took += t.took
 		}
-		for _, b := range []batch{quick, slow} {
-			switch {
-			case len(b.names) == 0:
-			case s.rel == m.Pkg:
-				own = append(own, b)
-			default:
-				others = append(others, b)
-			}
-		}
 	}
-	sort.SliceStable(others, func(i, j int) bool { return others[i].took < others[j].took })
-	batches := append(own, others...)
 	if len(batches) == 0 {
 		return &result{Mutant: m, Outcome: unreached}
 	}
+	sort.SliceStable(batches, func(i, j int) bool {
+		if own := batches[i].s.rel == m.Pkg; own != (batches[j].s.rel == m.Pkg) {
+			return own
+		}
+		return batches[i].took < batches[j].took
+	})
 	for _, b := range batches {
 		limit := min(r.timeout, 10*time.Second+10*b.took)
-		failed, out, late := b.s.run(limit, "^("+strings.Join(b.names, "|")+")$", "JOT_MUTANT="+strconv.Itoa(m.ID))
+		failed, out, late := b.s.run(limit, strings.Join(b.patterns, "|"), false, "JOT_MUTANT="+strconv.Itoa(m.ID))
 		if failed {
 			res := &result{Mutant: m, Outcome: killed, By: b.s.rel + " " + killer(out, b.names)}
 			if late {
