@@ -50,6 +50,10 @@ func TestChosenSecretsAreShort(t *testing.T) {
 func TestBasicIsFormEncoded(t *testing.T) {
 	a := start(t, server.Options{})
 	c := a.add("c", "", nil)
+	good := std64("c:" + c.Secret)
+	for _, h := range []string{"Digest " + good, "Basic " + good + "!!!!", "Basic" + good} {
+		a.do(call{path: "/token", header: http.Header{"Authorization": {h}}, form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
+	}
 	for _, credentials := range []string{"c%:" + c.Secret, "c:" + c.Secret + "%", "c:" + c.Secret + "%zz"} {
 		w := a.do(call{path: "/token", header: http.Header{"Authorization": {"Basic " + std64(credentials)}}, form: form("grant_type", "client_credentials")})
 		if w.want(t, 401, oauth.InvalidClient); !strings.Contains(a.last().Err.Cause.Error(), "form-encoded") {

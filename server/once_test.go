@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/server"
@@ -68,6 +69,21 @@ func TestUsedOnceTogether(t *testing.T) {
 			send(assertion, cc, proof()).want(t, 401, oauth.InvalidClient) // it was used up all the same
 		})
 	}
+	t.Run("a grant that the client has not registered", func(t *testing.T) {
+		a.add("few", clientauth.PrivateKeyJWT, func(c *server.Client) {
+			c.Metadata.JWKS, c.Metadata.GrantTypes = jwks(t, k.Public()), []string{"refresh_token"}
+		})
+		few := func(r *jwt.Registered) { r.Issuer, r.Subject = "few", "few" }
+		assertion := a.assert(k, few)
+		for _, want := range []struct {
+			status int
+			code   string
+		}{{400, oauth.UnauthorizedClient}, {401, oauth.InvalidClient}} {
+			a.do(call{path: "/token", header: http.Header{"Dpop": {proof()}}, form: form(
+				"grant_type", cc, "client_assertion_type", clientauth.AssertionType, "client_assertion", assertion,
+			)}).want(t, want.status, want.code)
+		}
+	})
 	t.Run("where there is no token to bind", func(t *testing.T) {
 		assertion := a.assert(k, nil)
 		for _, want := range []int{200, 401} {
