@@ -314,6 +314,8 @@ func TestDocuments(t *testing.T) {
 		"an unknown API":          func(c *server.Client) { c.ResourceServer = "https://x.example" },
 		"a public API":            func(c *server.Client) { c.ResourceServer = other; c.Metadata.AuthMethod = "none" },
 		"a claim of the server":   func(c *server.Client) { c.Claims = map[string]any{"scope": "admin"} },
+		"what introspection says": func(c *server.Client) { c.Claims = map[string]any{"active": false} },
+		"and of which type":       func(c *server.Client) { c.Claims = map[string]any{"token_type": "Bearer"} },
 		"another one":             func(c *server.Client) { c.Claims = map[string]any{"iss": "https://evil.example"} },
 		"a claim that is no JSON": func(c *server.Client) { c.Claims = map[string]any{"x": func() {}} },
 		"a negative lifetime":     func(c *server.Client) { c.Lifetime = -1 },

@@ -74,9 +74,7 @@ func (q *request) exchange() error {
 		return invalid(oauth.InvalidRequest, "the subject_token has no subject, or one that is too long", nil)
 	}
 	if x.Act != nil {
-		if a.act, err = json.Marshal(x.Act); err != nil {
-			return err
-		}
+		a.act = must(json.Marshal(x.Act))
 	}
 	rights, resources, err := q.rights(x)
 	if err != nil {
@@ -260,9 +258,7 @@ func (s *Server) ownToken(ctx context.Context, raw string) (*exchange.Token, err
 		t.Claims = map[string]json.RawMessage{}
 	}
 	if b.Confirmation != nil {
-		if t.Claims["cnf"], err = json.Marshal(b.Confirmation); err != nil {
-			return nil, err
-		}
+		t.Claims["cnf"] = must(json.Marshal(b.Confirmation))
 	}
 	for name, to := range map[string]struct {
 		raw json.RawMessage

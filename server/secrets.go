@@ -27,7 +27,7 @@ type secrets struct {
 
 type macs []*jwk.SecretKey
 
-// must returns what cannot fail: keys of 32 bytes, and JSON that was JSON before.
+// must returns what cannot fail: keys of 32 bytes, JSON that was JSON before, verifiers of what was checked before.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

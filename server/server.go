@@ -107,7 +107,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) verifiers(audiences []string) (err error) {
+// verifiers makes what verifies tokens, of options that normalize has read.
+func (s *Server) verifiers(audiences []string) error {
 	policy := jwt.Policy{Clock: s.o.Clock}
 	assertions := clientauth.Policy{Issuer: s.o.Issuer, AnyClient: true, Replay: s.replay("assertion"), JWT: policy}
 	if s.o.LegacyAudience {
@@ -116,34 +117,21 @@ func (s *Server) verifiers(audiences []string) (err error) {
 			assertions.LegacyAudiences = append(assertions.LegacyAudiences, s.mtls+"/token")
 		}
 	}
-	if s.assertions, err = clientauth.NewVerifier(clientKeys{s}, assertions); err != nil {
-		return err
-	}
+	s.assertions = must(clientauth.NewVerifier(clientKeys{s}, assertions))
 	proofs := dpop.Policy{Replay: s.replay("proof"), JWT: policy}
 	if !s.o.NoDPoPNonce {
-		if proofs.Nonces, err = dpop.NewNonces(dpop.NonceOptions{Secrets: s.secrets.nonce, Clock: s.o.Clock}); err != nil {
-			return err
-		}
+		proofs.Nonces = must(dpop.NewNonces(dpop.NonceOptions{Secrets: s.secrets.nonce, Clock: s.o.Clock}))
 	}
-	if s.proofs, err = dpop.NewVerifier(proofs); err != nil {
-		return err
-	}
+	s.proofs = must(dpop.NewVerifier(proofs))
 	if s.o.Attesters != nil {
-		challenges, err := attestation.NewChallenges(attestation.ChallengeOptions{Secrets: s.secrets.nonce, Clock: s.o.Clock})
-		if err != nil {
-			return err
-		}
-		if s.attestations, err = attestation.NewVerifier(s.o.Attesters, attestation.Policy{
+		challenges := must(attestation.NewChallenges(attestation.ChallengeOptions{Secrets: s.secrets.nonce, Clock: s.o.Clock}))
+		s.attestations = must(attestation.NewVerifier(s.o.Attesters, attestation.Policy{
 			Audience: s.o.Issuer, AnyClient: true, Replay: s.replay("attestation"), Challenges: challenges, JWT: policy,
-		}); err != nil {
-			return err
-		}
+		}))
 	}
 	own := policy
 	own.Leeway = leeway
-	if s.tokens, err = accesstoken.NewVerifier(s.o.Keys, accesstoken.Policy{Issuers: []string{s.o.Issuer}, Audiences: audiences, JWT: own}); err != nil {
-		return err
-	}
+	s.tokens = must(accesstoken.NewVerifier(s.o.Keys, accesstoken.Policy{Issuers: []string{s.o.Issuer}, Audiences: audiences, JWT: own}))
 	if err := s.newStatements(); err != nil {
 		return err
 	}

@@ -279,7 +279,8 @@ type tokenBody struct {
 var (
 	bodyEncoder, _ = strictjson.NewEncoder[tokenBody]()
 	bodyDecoder, _ = strictjson.NewDecoder[tokenBody]()
-	ownClaims      = bodyEncoder.Names()
+	// ownClaims are those of the server, and what it says of a token when it is asked (RFC 7662, Section 2.2).
+	ownClaims = append(bodyEncoder.Names(), "active", "token_type")
 )
 
 // issue makes an access token (RFC 9068), and says for how long it is good.
@@ -355,13 +356,9 @@ func (a *access) claims() map[string]json.RawMessage {
 
 // keep makes an opaque token. What is kept of it is a keyed hash, and what it says.
 func (q *request) keep(b *tokenBody) (string, error) {
-	body, err := bodyEncoder.Append(nil, b)
-	if err != nil {
-		return "", err
-	}
 	token := random()
 	return token, q.o.Store.AddRecord(q.ctx, q.now, store.Record{
-		Kind: kindAccess, Key: string(q.secrets.record.sum([]byte(token))), Body: body, Expires: b.Expiry,
+		Kind: kindAccess, Key: string(q.secrets.record.sum([]byte(token))), Body: must(bodyEncoder.Append(nil, b)), Expires: b.Expiry,
 	})
 }
 
@@ -392,11 +389,7 @@ func (q *request) answer(a *access, refresh string, issued exchange.TokenType) e
 		b = append(append(append(b, `,"refresh_token":"`...), refresh...), '"')
 	}
 	if len(a.details) > 0 { // RFC 9396, Section 7
-		details, err := json.Marshal(a.details)
-		if err != nil {
-			return err
-		}
-		b = append(append(b, `,"authorization_details":`...), details...)
+		b = append(append(b, `,"authorization_details":`...), must(json.Marshal(a.details))...) // which issue has written before
 	}
 	q.writeJSON(append(b, '}'))
 	return nil
