@@ -8,6 +8,7 @@ import (
 
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/lint"
+	"github.com/jotsuite/jot/oauth"
 )
 
 type explainCmd struct {
@@ -52,7 +53,7 @@ type entry struct{ word, what, spec, text string }
 // terms is everything that explain knows: the words below, and from the library's own
 // tables the rules of the kinds and the algorithms.
 func terms() []entry {
-	all := slices.Clone(words)
+	all := slices.Concat(words, refusals)
 	for _, r := range lint.Rules() {
 		all = append(all, entry{r.ID, "error", r.Spec, r.Text})
 	}
@@ -270,6 +271,14 @@ var words = []entry{
 	{"keys.file", "error", "", "The file with the keys cannot be read."},
 	{"limit.address", "error", "RFC 6585, Section 4", "The address asks more often than the server allows each: limits.address in its configuration. Behind a proxy, client_addresses tells it whose requests they are."},
 	{"limit.client", "error", "RFC 6585, Section 4", "The client asks more often than the server allows each: limits.client in its configuration. A client keeps its token until that expires."},
+	{"client.none", "error", "RFC 6749, Section 2.3", "The request names no client, and it needs one: client_id, Authorization: Basic, or a client_assertion."},
+	{"client.unknown", "error", "RFC 6749, Section 2.3", "There is no client of that name. jot client list shows those that there are."},
+	{"client.credentials", "error", "RFC 6749, Section 2.3.1", "The client has sent no credentials, or none that can be read. In Authorization: Basic, client_id and secret are form-encoded before they are put into base64."},
+	{"client.secret", "error", "RFC 6749, Section 2.3.1", "The secret is another than the client's, or the server no longer has the secrets under which the hash of it was made. jot client secret makes a new one."},
+	{"client.method", "error", "RFC 6749, Section 2.3", "The client authenticates in another way than it has registered. jot client show says which that is, and jot client set changes it."},
+	{"client.algorithm", "error", "RFC 7591, Section 2", "The client_assertion is signed with another algorithm than the client has registered."},
+	{"client.certificate", "error", "RFC 8705, Section 2", "The certificate of the client is not there, is none of its own, has another name than the client has registered, or is not certified by the authorities that the server trusts. openssl x509 -noout -subject -nameopt RFC2253 prints the name as it has to be registered."},
+	{"client.attester", "error", "draft-ietf-oauth-attestation-based-client-auth", "A client attestation has come, and the server trusts nobody who makes them: attesters in its configuration."},
 	{"server.options", "error", "", "What the authorization server is to be contradicts itself, or says too little. jot serve --check says so without starting it."},
 	{"server.document", "error", "", "The client or the trusted issuer is not one that the server can use as it is configured: it names a resource, a scope or a method that is not there."},
 	{"store.not_found", "error", "", "The store has nothing of that name, or it has ended."},
@@ -291,6 +300,33 @@ var words = []entry{
 	{"claim.type", "error", "RFC 7519, Section 7.2", "A claim has another type than it must have."},
 	{"claim.collision", "error", "RFC 7519, Section 4", "A claim of one's own has the name of a registered one."},
 	{"policy.invalid", "error", "RFC 8725, Section 3", "The policy does not say enough, or contradicts itself."},
+}
+
+// refusals are what a client is told by the token service. They are the codes of its log, too, where no other says more.
+var refusals = []entry{
+	{oauth.InvalidRequest, "error", "RFC 6749, Section 5.2", "The request lacks a parameter, repeats one, or is malformed. The description says which."},
+	{oauth.InvalidClient, "error", "RFC 6749, Section 5.2", "The client is unknown, or has not authenticated by the method and with the credentials that it has registered. The server's log has the cause."},
+	{oauth.InvalidGrant, "error", "RFC 6749, Section 5.2", "The assertion or refresh token is not good, was used or revoked, or was given to another client."},
+	{oauth.UnauthorizedClient, "error", "RFC 6749, Section 5.2", "The client may not use this grant_type: jot client set --grant changes that."},
+	{oauth.UnsupportedGrantType, "error", "RFC 6749, Section 5.2", "The server has no such grant_type. grant_types_supported in its metadata lists those that it has."},
+	{oauth.InvalidScope, "error", "RFC 6749, Section 5.2", "The scope is malformed, unknown, or exceeds what the client, the grant or the API allows."},
+	{oauth.AccessDenied, "error", "RFC 6749, Section 4.1.2.1", "A rule of the server forbids it."},
+	{oauth.ServerError, "error", "RFC 6749, Section 4.1.2.1", "The server has failed, and its log has the cause. It is nothing that the client has done."},
+	{oauth.TemporarilyUnavailable, "error", "RFC 6749, Section 4.1.2.1", "Something that the server needs does not answer, such as its database or the keys of another issuer, or someone asks too often. Try again; Retry-After says when, if it is there."},
+	{oauth.InvalidToken, "error", "RFC 6750, Section 3.1", "The access token is expired, revoked, malformed, or for someone else."},
+	{oauth.InsufficientScope, "error", "RFC 6750, Section 3.1", "The access token is good, and its scope does not reach so far."},
+	{oauth.UnsupportedTokenType, "error", "RFC 7009, Section 2.2.1", "The server cannot revoke tokens of this type."},
+	{oauth.InvalidRedirectURI, "error", "RFC 7591, Section 3.2.2", "A redirect_uri of the client is not valid."},
+	{oauth.InvalidClientMetadata, "error", "RFC 7591, Section 3.2.2", "A member of the client's metadata is not valid, or asks for what the server does not let it have."},
+	{oauth.InvalidSoftwareStatement, "error", "RFC 7591, Section 3.2.2", "The software statement is not valid."},
+	{oauth.UnapprovedSoftwareStatement, "error", "RFC 7591, Section 3.2.2", "Who has made the software statement is not trusted: statements and statement_issuers in the configuration."},
+	{oauth.InvalidTarget, "error", "RFC 8707, Section 2", "There is no such resource or audience, or the client or the grant may not have tokens for it."},
+	{oauth.InvalidAuthorizationDetails, "error", "RFC 9396, Section 5", "The authorization details are malformed, of a type that the server does not know, or exceed what may be granted."},
+	{oauth.InvalidDPoPProof, "error", "RFC 9449, Section 5", "The DPoP proof is not good, or is not there where the client's tokens have to be bound. A proof is for one request: its method, its URL, its minute."},
+	{oauth.UseDPoPNonce, "error", "RFC 9449, Section 8", "The DPoP proof lacks a nonce of the server. It is in the header DPoP-Nonce of this answer: make a new proof with it, and ask again."},
+	{oauth.UseAttestationChallenge, "error", "draft-ietf-oauth-attestation-based-client-auth", "The attestation's proof lacks a challenge of the server, which this answer has: make a new proof with it, and ask again."},
+	{oauth.UseFreshAttestation, "error", "draft-ietf-oauth-attestation-based-client-auth", "The client attestation is too old: get a new one."},
+	{oauth.InvalidClientAttestation, "error", "draft-ietf-oauth-attestation-based-client-auth", "The client attestation or its proof is not good."},
 }
 
 func vocabulary() string {

@@ -207,13 +207,32 @@ func TestVocabulary(t *testing.T) {
 	}
 }
 
+// errorNames are the error codes of OAuth by the names of their constants.
+func errorNames(t *testing.T) map[string]string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "..", "oauth", "error.go"))
+	if err != nil {
+		t.Skip("the library's source is not around this module")
+	}
+	names := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\t(\w+) += "(\w+)"$`).FindAllStringSubmatch(string(source), -1) {
+		names[m[1]] = m[2]
+	}
+	if names["InvalidGrant"] != "invalid_grant" {
+		t.Fatalf("the codes are not found: %v", names)
+	}
+	return names
+}
+
 // TestExplainKnowsEveryCode reads the codes out of the library's source.
 func TestExplainKnowsEveryCode(t *testing.T) {
 	known := map[string]bool{}
 	for _, e := range terms() {
 		known[e.word] = true
 	}
-	code := regexp.MustCompile(`(?:fault\.New\(|\.Refuse\(|\bCode: +)"([a-z0-9_]+\.[a-z0-9_]+)"`)
+	code := regexp.MustCompile(`(?:fault\.New\(|\.Refuse\(|\bunknown\(|\bCode: +)"([a-z0-9_]+\.[a-z0-9_]+)"`)
+	answer := regexp.MustCompile(`oauth\.((?:Invalid|Unauthorized|Unsupported|Unapproved|Insufficient|Use|Access|Server|Temporarily)[A-Z]\w+)`)
+	names := errorNames(t)
 	found := 0
 	for _, dir := range []string{"jose", "internal", "keyset", "oauth", "profile", "lint", "server"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, _ fs.DirEntry, err error) error {
@@ -221,6 +240,13 @@ func TestExplainKnowsEveryCode(t *testing.T) {
 				return err
 			}
 			source, err := os.ReadFile(path)
+			if dir == "server" {
+				for _, m := range answer.FindAllSubmatch(source, -1) {
+					if word := names[string(m[1])]; word != "" && !known[word] {
+						t.Errorf("%s: explain does not know %s", path, word)
+					}
+				}
+			}
 			for _, m := range code.FindAllSubmatch(source, -1) {
 				found++
 				if !known[string(m[1])] {
