@@ -65,9 +65,9 @@ func adminFailure(name string, err error) *failure {
 	case errors.Is(err, serverstore.ErrNotFound):
 		return fail(exitRefused, "list shows what is there", "there is no %s%s", quoted(name), inCode(err))
 	case errors.Is(err, serverstore.ErrConflict):
-		return fail(exitRefused, "remove it first, or take another name", "there is %s already%s", quoted(name), inCode(err))
+		return fail(exitRefused, "set changes it; rm removes it", "there is %s already%s", quoted(name), inCode(err))
 	case errors.Is(err, server.ErrDocument), errors.As(err, &refused):
-		return fail(exitUsage, "the resources and methods are those of the server's configuration: give it with --config", "%s is refused: %v%s", quoted(name), err, inCode(err))
+		return fail(exitUsage, "--help has the options; the resources and methods that there are, the file of --config says", "%s is refused: %v%s", quoted(name), err, inCode(err))
 	}
 	return storeFailure(err)
 }

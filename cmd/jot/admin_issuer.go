@@ -59,6 +59,12 @@ func (c *issuerFlags) read(a *app, to *server.TrustedIssuer) error {
 	if err := readKeys(a, &to.JWKS, &to.JWKSURI, c.JWKS, c.JWKSURI); err != nil {
 		return err
 	}
+	switch {
+	case to.JWKS == nil && to.JWKSURI == "" && !to.Discover && !to.LegacyBitbucket:
+		return fail(exitUsage, "give one of --jwks, --jwks-uri, --discover and --bitbucket", "nothing says where the keys of %s are", quoted(to.Issuer))
+	case len(to.Subjects) == 0:
+		return fail(exitUsage, "give --subject: a star at its end is whatever follows, and * alone is anybody", "nothing says whose access %s may grant", quoted(to.Issuer))
+	}
 	return c.secrets(a, to)
 }
 

@@ -256,6 +256,8 @@ func auditEvent(e *server.Event) string {
 	switch {
 	case e.Err != nil && e.Client == "" && slices.Contains(noise, e.Err.Code):
 		return ""
+	case e.Status == http.StatusTooManyRequests: // or who floods the server would fill the disk, too
+		return ""
 	case e.Reused:
 		return auditReuse
 	case e.Err != nil && (e.Err.Code == oauth.InvalidClient || e.Err.Code == oauth.InvalidToken || strings.Contains(e.Err.Code, "attestation")):

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -158,3 +159,22 @@ func TestAuditLost(t *testing.T) {
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestAuditFlood has requests beyond a limit in the log alone: they would fill the disk otherwise.
+func TestAuditFlood(t *testing.T) {
+	s := startObserved(t, "limits:\n  address: {rate: 0.001, burst: 2, private: true}")
+	for i, want := range []int{http.StatusUnauthorized, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusTooManyRequests} {
+		if status, body := s.post("/token", basicAuth("nobody", "x"), "grant_type", "client_credentials"); status != want {
+			t.Errorf("request %d: %d %s", i, status, body)
+		}
+	}
+	var refused int
+	for _, l := range auditLines(t, s.audit) {
+		if l.Event != auditStart {
+			refused++
+		}
+	}
+	if refused != 2 || strings.Count(s.log.String(), "status=429") != 2 {
+		t.Errorf("%d lines in the trail, and in the log:\n%s", refused, s.log)
+	}
+}

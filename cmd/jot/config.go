@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +22,8 @@ import (
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/profile/exchange"
+	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/server"
 )
 
@@ -221,7 +225,7 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 	if c.Issuer.line > 0 {
 		m := oauth.ServerMetadata{Issuer: c.Issuer.text, TokenEndpoint: c.Certificates.URL.text}
 		if err := m.Validate(c.Issuer.text); err != nil {
-			return o, t, inLine(c.Issuer.line, "%v%s", err, inCode(err))
+			return o, t, inLine(c.Issuer.line, "%v: the issuer is an https URL; http is for this machine alone%s", err, inCode(err))
 		}
 	}
 	if c.Admin.is && c.Issuer.line == 0 {
@@ -237,9 +241,14 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 	if c.Resources != nil {
 		o.Resources = nil
 	}
-	for _, r := range c.Resources {
-		if err := oauth.ValidateResource(r.Identifier.text); err != nil {
-			return o, t, inLine(max(r.Identifier.line, r.Name.line), "the identifier of a resource: %v", err)
+	for i, r := range c.Resources {
+		switch id := r.Identifier; {
+		case id.line == 0:
+			return o, t, fmt.Errorf("resource %d of the list has no identifier", i+1)
+		case oauth.ValidateResource(id.text) != nil:
+			return o, t, inLine(id.line, "the identifier of a resource: %s is no absolute URI", quoted(id.text))
+		case slices.ContainsFunc(o.Resources, func(other server.Resource) bool { return other.Identifier == id.text }):
+			return o, t, inLine(id.line, "the resource %s is there twice", quoted(id.text))
 		}
 		to := server.Resource{Identifier: r.Identifier.text, Name: r.Name.text, Opaque: r.Opaque, Lifetime: r.Lifetime.Duration, Claims: r.Claims}
 		if to.Scopes, err = scopeNames(r.Scopes); err != nil {
@@ -320,6 +329,9 @@ func (c *config) certificates(o *server.Options) error {
 	return nil
 }
 
+// grantTypes are those of the server.
+var grantTypes = []string{"client_credentials", "refresh_token", grant.GrantType, grant.BitbucketGrantType, exchange.GrantType}
+
 // options are those of registration, or nil where the file does not let clients register.
 func (c *configRegistration) options() (*server.Registration, error) {
 	if c == nil {
@@ -327,6 +339,9 @@ func (c *configRegistration) options() (*server.Registration, error) {
 	}
 	r := &server.Registration{OpenToEverybody: c.Open}
 	for _, g := range c.GrantTypes {
+		if !slices.Contains(grantTypes, g.text) {
+			return nil, inLine(g.line, "%s is no grant type that clients may register: there are %s", quoted(g.text), strings.Join(grantTypes, ", "))
+		}
 		r.GrantTypes = append(r.GrantTypes, g.text)
 	}
 	for _, d := range c.DetailTypes {
@@ -400,6 +415,21 @@ func (c *config) secrets() (list [][]byte, err error) {
 		list = append(list, some...)
 	}
 	return list, nil
+}
+
+// checkAddress says whether one could listen at s. The example is one at which one could.
+func (s scalar) checkAddress(example string) error {
+	if s.line == 0 {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(s.text)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
+		return inLine(s.line, "%s is no address: write it as %s", quoted(s.text), example)
+	}
+	return nil
 }
 
 // read reads the file that s names.

@@ -283,12 +283,4 @@ func listenMetrics(addr string) (net.Listener, error) {
 }
 
 // checkMetrics says whether an address can be one of metrics.
-func checkMetrics(addr scalar) error {
-	if addr.text == "" {
-		return nil
-	}
-	if _, port, err := net.SplitHostPort(addr.text); err != nil || port == "" {
-		return inLine(addr.line, "%s is no address: write it as localhost:9464", quoted(addr.text))
-	}
-	return nil
-}
+func checkMetrics(addr scalar) error { return addr.checkAddress("localhost:9464") }

@@ -180,15 +180,21 @@ func (c *serveCmd) logger(a *app, f *settings) (*slog.Logger, error) {
 	case "text":
 		return slog.New(slog.NewTextHandler(a.stderr, nil)), nil
 	default:
-		return nil, fail(exitUsage, "", "a log is written as text or json, not as %s", quoted(format))
+		if c.Log == "" {
+			return nil, configFailure(c.Config, inLine(f.file.Log.line, "a log is written as text or json, not as %s", quoted(format)))
+		}
+		return nil, fail(exitUsage, "write --log=text or --log=json", "a log is written as text or json, not as %s", quoted(format))
 	}
 }
 
 // check makes the server without what it stands on.
 func (c *serveCmd) check(a *app, f *settings) error {
 	_, _, err := tracesWanted(f.file.Traces)
-	if err := cmp.Or(checkTrail(f.file.Audit), checkMetrics(f.file.Metrics), err); err != nil {
+	if err := cmp.Or(f.file.Addr.checkAddress("localhost:8080"), f.file.Certificates.Addr.checkAddress("localhost:8443"), checkTrail(f.file.Audit), checkMetrics(f.file.Metrics), err); err != nil {
 		return configFailure(c.Config, err)
+	}
+	if _, _, err := f.kind(); err != nil {
+		return err
 	}
 	o := f.options
 	key, err := jwk.Generate(cmp.Or(o.Algorithm, jwa.ES256))

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 
@@ -140,15 +141,37 @@ func serverFailure(err error) *failure {
 
 // timesFailure is that of a timetable of keys.
 func timesFailure(err error) *failure {
-	return fail(exitUsage, "look at keys and lifetimes in the file", "%v%s", err, inCode(err))
+	return fail(exitUsage, "keys, every is longer than cache by some minutes, and cache is a second or more", "the keys cannot be changed so often: %v%s", err, inCode(err))
 }
 
 func storeFailure(err error) *failure {
-	return fail(exitFile, "", "the store cannot be used: %v%s", err, inCode(err))
+	hint := ""
+	switch {
+	case errors.Is(err, sqlstore.ErrNewer):
+		hint = "use the version of jot that has changed it, or restore a backup"
+	case errors.As(err, new(*pgconn.ConnectError)):
+		hint = "look whether PostgreSQL answers there, and at the user and the database that --store or store names"
+	}
+	// A driver says in lines what it has tried.
+	return fail(exitFile, hint, "the store cannot be used: %s%s", strings.Join(strings.Fields(err.Error()), " "), inCode(err))
 }
 
 // isMemory reports whether nothing is kept.
 func (f *settings) isMemory() bool { return f.store == "memory" }
+
+// kind is what the store is: memory, postgres, or sqlite with the name of its file.
+func (f *settings) kind() (kind, path string, err error) {
+	path, isFile := f.sqlite()
+	switch scheme, _, _ := strings.Cut(f.store, ":"); {
+	case f.isMemory():
+		return "memory", "", nil
+	case scheme == "postgres", scheme == "postgresql":
+		return "postgres", "", nil
+	case isFile:
+		return "sqlite", path, nil
+	}
+	return "", "", fail(exitUsage, "write sqlite:PATH, postgres://… or memory", "%s is no store", quoted(withoutPassword(f.store)))
+}
 
 // sqlite returns the name of the database, if it is a file of SQLite.
 func (f *settings) sqlite() (path string, ok bool) {
@@ -160,18 +183,18 @@ func (f *settings) sqlite() (path string, ok bool) {
 }
 
 func (f *settings) openStore(ctx context.Context) (serverstore.Store, error) {
-	path, isFile := f.sqlite()
-	switch scheme, _, _ := strings.Cut(f.store, ":"); {
-	case f.isMemory():
+	kind, path, err := f.kind()
+	switch {
+	case err != nil:
+		return nil, err
+	case kind == "memory":
 		return memstore.New(), nil
-	case scheme == "postgres", scheme == "postgresql":
+	case kind == "postgres":
 		return asStore(sqlstore.PostgreSQL(ctx, stdlib.GetDefaultDriver(), f.store, sqlstore.Options{}))
 	case f.store == "":
 		if err := privateFolder(f.data); err != nil {
 			return nil, err
 		}
-	case !isFile:
-		return nil, fail(exitUsage, "write sqlite:PATH, postgres://… or memory", "%s is no store", quoted(withoutPassword(f.store)))
 	}
 	// The database has private keys in it, and its other files get the mode of this one.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
