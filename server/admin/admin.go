@@ -114,7 +114,8 @@ type route struct {
 	scope        string // that it needs; empty needs no token
 	action       string // operationId
 	query        []string
-	serve        func(*handler, *call) error
+	// serve returns what it answers with as JSON, or nil for an answer without content.
+	serve func(*handler, *call) (any, error)
 
 	guarded http.Handler
 }
@@ -127,6 +128,8 @@ type call struct {
 	id    string
 	query map[string]string
 	event *Event
+	// status is that of an answer with content.
+	status int
 }
 
 type contextKey struct{}
@@ -136,10 +139,7 @@ type contextKey struct{}
 func New(s *server.Server, o Options) (http.Handler, error) {
 	issuer := s.Metadata().Issuer
 	resource := Resource(issuer).Identifier
-	u, err := url.Parse(resource)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", server.ErrOptions, err)
-	}
+	u, _ := url.Parse(resource) // which the server has taken
 	h := &handler{s: s, keys: o.Keys, observe: o.Observe, prefix: u.EscapedPath() + "/v1/", routes: routes(o.Keys != nil)}
 	g, err := s.Guard(guard.Policy{Resource: resource, Refused: func(r *http.Request, e *oauth.Error) {
 		if c, ok := r.Context().Value(contextKey{}).(*call); ok {
@@ -154,10 +154,7 @@ func New(s *server.Server, o Options) (http.Handler, error) {
 			to.guarded = g.Handler(to.guarded, guard.Need{Scopes: []string{to.scope}})
 		}
 	}
-	base, err := json.Marshal(strings.TrimSuffix(issuer, "/"))
-	if err != nil {
-		return nil, err
-	}
+	base, _ := json.Marshal(strings.TrimSuffix(issuer, "/")) // a string always can be
 	h.document = bytes.ReplaceAll(openAPI, []byte(documentIssuer), bytes.Trim(base, `"`))
 	return h, nil
 }
@@ -263,23 +260,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) answer(to *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := r.Context().Value(contextKey{}).(*call) // which ServeHTTP has put there
-		c.w, c.r, c.ctx = w, r, r.Context()
-		if err := h.try(to, c); err != nil {
+		c.w, c.r, c.ctx, c.status = w, r, r.Context(), http.StatusOK
+		v, err := h.try(to, c)
+		if err != nil {
 			c.refuse(err)
+			return
 		}
+		c.write(v)
 	})
 }
 
-func (h *handler) try(to *route, c *call) error {
+func (h *handler) try(to *route, c *call) (any, error) {
 	if t := guard.FromContext(c.ctx); t != nil {
 		c.event.Client, c.event.Subject, c.event.TokenID = t.ClientID, t.Subject, t.ID
 		if len(t.Audience) != 1 {
 			// Whoever else is sent the token could administer the server with it.
-			return &oauth.Error{Code: oauth.InvalidToken, Description: "the token is for other APIs too: ask for one with this resource alone", Status: http.StatusForbidden}
+			return nil, &oauth.Error{Code: oauth.InvalidToken, Description: "the token is for other APIs too: ask for one with this resource alone", Status: http.StatusForbidden}
 		}
 	}
 	if err := c.parameters(to.query); err != nil {
-		return err
+		return nil, err
 	}
 	return to.serve(h, c)
 }
@@ -321,26 +321,20 @@ func (c *call) refuse(err error) {
 	e.Write(c.w)
 }
 
-// write answers with JSON.
-func (c *call) write(status int, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
+// write answers with JSON, or with nothing.
+func (c *call) write(v any) {
+	if v == nil {
+		c.event.Status = http.StatusNoContent
+		c.w.WriteHeader(http.StatusNoContent)
+		return
 	}
+	body, _ := json.Marshal(v) // of documents that were read from JSON
 	c.w.Header().Set("Content-Type", "application/json")
-	c.event.Status = status
-	c.w.WriteHeader(status)
+	c.event.Status = c.status
+	c.w.WriteHeader(c.status)
 	_, _ = c.w.Write(body)
-	return nil
 }
 
-// done answers with nothing.
-func (c *call) done() error {
-	c.event.Status = http.StatusNoContent
-	c.w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (h *handler) getDocument(c *call) error {
-	return c.write(http.StatusOK, json.RawMessage(h.document))
+func (h *handler) getDocument(c *call) (any, error) {
+	return json.RawMessage(h.document), nil
 }

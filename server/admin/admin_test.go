@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +52,8 @@ type api struct {
 
 	mu     sync.Mutex
 	events []admin.Event
+
+	certificate *x509.Certificate // that requests come with
 }
 
 // moody is a store of which what err names fails.
@@ -118,6 +121,7 @@ func start(t *testing.T) *api {
 	}
 	a.Server = servertest.New(t, server.Options{
 		Issuer: issuer, Store: a.store, Keys: keys, NoDPoPNonce: true,
+		ClientCertificate: func(*http.Request) (*x509.Certificate, error) { return a.certificate, nil },
 		Resources: []server.Resource{
 			{Identifier: servertest.Resource, Scopes: oauth.Scopes{"read", "write"}},
 			{Identifier: other},
@@ -461,6 +465,9 @@ func (a *api) grants(k *jwk.PrivateKey) {
 	if w := a.do("GET", one, "").want(t, 200, ""); w.json["grant_id"] != g["grant_id"] {
 		t.Error(w.Body)
 	}
+	a.store.err = map[string]error{"Revoke": errors.New("the disk is full")}
+	a.do("DELETE", one, "").want(t, 503, oauth.TemporarilyUnavailable)
+	a.store.err = nil
 	a.do("DELETE", one, "").want(t, 204, "")
 	a.do("DELETE", one, "").want(t, 404, "not_found")
 	a.do("GET", one, "").want(t, 404, "not_found")
@@ -572,6 +579,8 @@ func TestKeys(t *testing.T) {
 	}
 	a.h = h
 	a.do("GET", "/keys", "").want(t, 404, "not_found")
+	a.do("POST", "/keys/rotate", "").want(t, 404, "not_found")
+	a.do("DELETE", "/keys/"+first, "").want(t, 404, "not_found")
 	a.do("GET", "/clients", "").want(t, 200, "")
 }
 
@@ -671,6 +680,25 @@ func TestBound(t *testing.T) {
 	a.do("GET", "/clients/chief", "", "Authorization", "Bearer "+token.Access).want(t, 401, oauth.InvalidToken)
 }
 
+// TestBound_certificate uses a token that is bound to the certificate of a client, which is the sender's or not (RFC 8705, Section 3).
+func TestBound_certificate(t *testing.T) {
+	a := start(t)
+	own, others := &x509.Certificate{Raw: []byte("one")}, &x509.Certificate{Raw: []byte("another")}
+	c := a.AddClient(t, server.Client{ID: "bound", Resources: []string{admin.Resource(issuer).Identifier}, Metadata: oauth.ClientMetadata{
+		GrantTypes: []string{"client_credentials"}, Scope: admin.Read, CertificateBoundTokens: true,
+	}})
+	a.certificate = own
+	a.token = a.ask(c, nil)
+	for _, x := range []struct {
+		with   *x509.Certificate
+		status int
+		code   string
+	}{{own, 200, ""}, {others, 401, oauth.InvalidToken}, {nil, 401, oauth.InvalidToken}, {own, 200, ""}} {
+		a.certificate = x.with
+		a.do("GET", "/clients/bound", "").want(t, x.status, x.code)
+	}
+}
+
 // TestRefused tries requests that are wrong in one way each.
 func TestRefused(t *testing.T) {
 	a := start(t)
@@ -684,6 +712,8 @@ func TestRefused(t *testing.T) {
 		code               string
 	}{
 		"no precondition":              {"PUT", "/clients/new", shop, nil, 428, "precondition_required"},
+		"no precondition, issuer":      {"PUT", "/issuers/x", `{"subjects": ["*"], "discover": true}`, nil, 428, "precondition_required"},
+		"no object, issuer":            {"PUT", "/issuers/https:%2F%2Fx.example", `[]`, []string{isNew, "*"}, 400, oauth.InvalidRequest},
 		"two preconditions":            {"PUT", "/clients/shop", shop, []string{is, "*", isNew, "*"}, 400, oauth.InvalidRequest},
 		"If-Match twice":               {"PUT", "/clients/shop", shop, []string{is, "*\n*"}, 400, oauth.InvalidRequest},
 		"a list of ETags":              {"PUT", "/clients/shop", shop, []string{is, `"1", "2"`}, 412, "precondition_failed"},

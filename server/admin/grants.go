@@ -2,45 +2,42 @@ package admin
 
 import (
 	"encoding/json"
-	"net/http"
 
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/server"
 	"github.com/jotsuite/jot/server/store"
 )
 
-func (h *handler) listGrants(c *call) error {
+func (h *handler) listGrants(c *call) (any, error) {
 	after, limit, err := c.page()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f := store.GrantFilter{Client: c.query["client_id"], Subject: c.query["subject"], After: after, Limit: limit + 1}
 	all, err := h.s.Grants(c.ctx, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return list(c, "grants", all, limit, func(x *server.Grant) string { return x.ID }, func(x *server.Grant) *server.Grant { return x })
+	return list("grants", all, limit, func(x *server.Grant) string { return x.ID }, func(x *server.Grant) *server.Grant { return x }), nil
 }
 
-func (h *handler) getGrant(c *call) error {
+func (h *handler) getGrant(c *call) (any, error) {
 	x, err := h.s.Grant(c.ctx, c.id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.write(http.StatusOK, x)
+	return x, nil
 }
 
-func (h *handler) revokeGrant(c *call) error {
+func (h *handler) revokeGrant(c *call) (any, error) {
 	if err := c.unconditional(); err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := h.s.Grant(c.ctx, c.id); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := h.s.Revoke(c.ctx, store.Target{Sort: store.OfGrant, ID: c.id}); err != nil {
-		return err
-	}
-	return c.done()
+	_, err := h.s.Revoke(c.ctx, store.Target{Sort: store.OfGrant, ID: c.id})
+	return nil, err
 }
 
 // revocation says what ends: one of them.
@@ -53,13 +50,13 @@ type revocation struct {
 
 var revocationDecoder, _ = strictjson.NewDecoder[revocation]()
 
-func (h *handler) revoke(c *call) error {
+func (h *handler) revoke(c *call) (any, error) {
 	var d revocation
 	if err := read(c, revocationDecoder, &d); err != nil {
-		return err
+		return nil, err
 	}
 	if err := known(d.Others); err != nil {
-		return err
+		return nil, err
 	}
 	var targets []store.Target
 	for _, t := range []store.Target{{Sort: store.OfToken, ID: d.TokenID}, {Sort: store.OfClient, ID: d.Client}, {Sort: store.OfSubject, ID: d.Subject}} {
@@ -68,12 +65,12 @@ func (h *handler) revoke(c *call) error {
 		}
 	}
 	if len(targets) != 1 {
-		return invalid("one of jti, client_id and subject says what is revoked", nil)
+		return nil, invalid("one of jti, client_id and subject says what is revoked", nil)
 	}
 	c.event.Target, c.event.Of = targets[0].ID, string(targets[0].Sort)
 	n, err := h.s.Revoke(c.ctx, targets[0])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.write(http.StatusOK, map[string]int{"grants": n})
+	return map[string]int{"grants": n}, nil
 }

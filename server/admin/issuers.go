@@ -29,72 +29,68 @@ type shownIssuer struct {
 
 func showIssuer(x *server.TrustedIssuer) shownIssuer { return shownIssuer{*x, x.SecretIDs()} }
 
-func (h *handler) listIssuers(c *call) error {
+func (h *handler) listIssuers(c *call) (any, error) {
 	after, limit, err := c.page()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all, err := h.s.Issuers(c.ctx, after, limit+1)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return list(c, "issuers", all, limit, func(x *server.TrustedIssuer) string { return x.Issuer }, showIssuer)
+	return list("issuers", all, limit, func(x *server.TrustedIssuer) string { return x.Issuer }, showIssuer), nil
 }
 
-func (h *handler) getIssuer(c *call) error {
+func (h *handler) getIssuer(c *call) (any, error) {
 	x, err := h.s.Issuer(c.ctx, c.id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.etag(x.Version)
-	return c.write(http.StatusOK, showIssuer(x))
+	return showIssuer(x), nil
 }
 
-func (h *handler) putIssuer(c *call) error {
+func (h *handler) putIssuer(c *call) (any, error) {
 	version, err := c.precondition()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var d issuerDocument
 	if err := read(c, issuerDecoder, &d); err != nil {
-		return err
+		return nil, err
 	}
 	if err := known(d.Others); err != nil {
-		return err
+		return nil, err
 	}
 	if d.Issuer != "" && d.Issuer != c.id {
-		return invalid("issuer is not that of the path", nil)
+		return nil, invalid("issuer is not that of the path", nil)
 	}
 	to := d.TrustedIssuer
 	to.Issuer, to.Secrets = c.id, d.Secrets
 	if version != 0 {
 		old, err := h.s.Issuer(c.ctx, c.id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if version != anyVersion && version != old.Version {
-			return failed("it has changed since: GET it again")
+			return nil, failed("it has changed since: GET it again")
 		}
 		to.Version = old.Version
 	}
 	now, err := h.s.SaveIssuer(c.ctx, to)
 	if err != nil {
-		return saved(err, version == 0)
+		return nil, saved(err, version == 0)
 	}
 	c.etag(now.Version)
-	status := http.StatusOK
 	if version == 0 {
-		status = http.StatusCreated
+		c.status = http.StatusCreated
 	}
-	return c.write(status, showIssuer(now))
+	return showIssuer(now), nil
 }
 
-func (h *handler) deleteIssuer(c *call) error {
+func (h *handler) deleteIssuer(c *call) (any, error) {
 	if err := c.unconditional(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := h.s.DeleteIssuer(c.ctx, c.id); err != nil {
-		return err
-	}
-	return c.done()
+	return nil, h.s.DeleteIssuer(c.ctx, c.id)
 }

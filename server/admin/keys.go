@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net/http"
 	"time"
 )
 
@@ -17,31 +16,28 @@ type shownKey struct {
 	Deleted   time.Time `json:"deleted,omitzero"`
 }
 
-func (h *handler) listKeys(c *call) error {
+func (h *handler) listKeys(c *call) (any, error) {
 	all, err := h.keys.Inspect(c.ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out := make([]shownKey, len(all))
 	for i, k := range all {
 		out[i] = shownKey{k.KeyID, k.Algorithm.Name(), k.Phase, k.Created.UTC(), k.Published.UTC(), k.Active.UTC(), k.Retired.UTC(), k.Deleted.UTC()}
 	}
-	return c.write(http.StatusOK, map[string]any{"keys": out})
+	return map[string]any{"keys": out}, nil
 }
 
-func (h *handler) rotateKeys(c *call) error {
+func (h *handler) rotateKeys(c *call) (any, error) {
 	if err := h.keys.Rotate(c.ctx); err != nil {
-		return err
+		return nil, err
 	}
 	return h.listKeys(c)
 }
 
-func (h *handler) revokeKey(c *call) error {
+func (h *handler) revokeKey(c *call) (any, error) {
 	if err := c.unconditional(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := h.keys.Revoke(c.ctx, c.id); err != nil {
-		return err
-	}
-	return c.done()
+	return nil, h.keys.Revoke(c.ctx, c.id)
 }

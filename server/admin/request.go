@@ -134,7 +134,7 @@ func (c *call) page() (after string, limit int, err error) {
 
 // list answers with a page: as many as asked for, and where the next one begins if there is one. Of one more than that the caller has
 // asked the store.
-func list[T, U any](c *call, member string, all []T, limit int, name func(T) string, show func(T) U) error {
+func list[T, U any](member string, all []T, limit int, name func(T) string, show func(T) U) map[string]any {
 	next := ""
 	if len(all) > limit {
 		all = all[:limit]
@@ -148,5 +148,5 @@ func list[T, U any](c *call, member string, all []T, limit int, name func(T) str
 	if next != "" {
 		page["next"] = next
 	}
-	return c.write(http.StatusOK, page)
+	return page
 }
