@@ -19,7 +19,7 @@ type clientFlags struct {
 	Auth           *string        `placeholder:"METHOD" help:"How it authenticates, such as private_key_jwt. Unless given, client_secret_basic."`
 	JWKS           *string        `name:"jwks" placeholder:"FILE" help:"Its public keys, for private_key_jwt, or its certificate in PEM, for self_signed_tls_client_auth."`
 	JWKSURI        *string        `name:"jwks-uri" placeholder:"URL" help:"Where its public keys are fetched."`
-	TLSName        *string        `name:"tls-name" placeholder:"KIND=NAME" help:"The name that its certificate has, for tls_client_auth: dn=CN=shop,O=Example, dns=shop.example, uri=…, ip=… or email=…."`
+	TLSName        *string        `name:"tls-name" placeholder:"KIND=NAME" help:"The name that its certificate has, for tls_client_auth: dn=CN=shop,O=Example, as openssl x509 -noout -subject -nameopt RFC2253 prints it, dns=shop.example, uri=…, ip=… or email=…."`
 	Bound          []string       `placeholder:"KIND" help:"Give it tokens only that are bound to a key of its: dpop, or mtls for its certificate. Repeats."`
 	Name           *string        `placeholder:"TEXT" help:"What people call it."`
 	Resource       []string       `sep:"none" placeholder:"URI" help:"An API that it may get tokens for. Repeats. Unless given, all."`

@@ -55,6 +55,9 @@ func (t *trail) administered(e *admin.Event) {
 	if t == nil {
 		return
 	}
+	if e.Status == http.StatusUnauthorized || e.Status == http.StatusTooManyRequests {
+		e = &admin.Event{Remote: e.Remote, Status: e.Status, Err: e.Err} // what anybody could have asked for is of no account
+	}
 	l := auditLine{Event: administeredEvent(e), Outcome: auditSuccess, By: "anonymous", Target: e.Target, Remote: e.Remote, TokenID: e.TokenID}
 	if l.Event == "" {
 		return

@@ -224,6 +224,16 @@ func testAdministration(t *testing.T, store string) {
 		t.Error(code, out)
 	}
 
+	// Who has no token does not get into the trail what it likes.
+	r, err := http.NewRequest(http.MethodPut, a.url+"/admin/v1/clients/chosen-by-anybody", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%v %v", err, resp)
+	}
+
 	// What was done is in the trail, by whom, and no secret is.
 	trail, err := os.ReadFile(filepath.Join(dir, "audit.log"))
 	if err != nil {
@@ -234,11 +244,15 @@ func testAdministration(t *testing.T, store string) {
 		`"event":"client.add","outcome":"success","by":"admin:root","target":"web"`,
 		`"event":"client.remove","outcome":"success","by":"admin:root","target":"web"`,
 		`"event":"key.rotate","outcome":"success","by":"admin:root"`,
+		`"event":"client.authenticate","outcome":"refused","by":"anonymous","error":"invalid_token"`,
 		`"event":"grant.revoke","outcome":"success","by":"cli[^"]*","target":"` + regexp.QuoteMeta(g.ID) + `"`,
 	} {
 		if !regexp.MustCompile(line).Match(trail) {
 			t.Errorf("the trail has no %s:\n%s", line, trail)
 		}
+	}
+	if strings.Contains(string(trail), "chosen-by-anybody") {
+		t.Errorf("the trail has a name that someone has chosen:\n%s", trail)
 	}
 	for _, secret := range []string{a.secret, secret, next, fmt.Sprint(made["client_secret"]), "eyJ"} {
 		if strings.Contains(string(trail), secret) || strings.Contains(a.logged(), secret) {

@@ -102,14 +102,10 @@ func (p *process) generation(ctx context.Context, f *settings) (*generation, err
 // replace lets a generation answer from the next request on.
 func (p *process) replace(g *generation) {
 	work, done := context.WithCancel(context.Background())
-	worked := make(chan struct{})
-	go func() {
-		defer close(worked)
-		g.run(work)
-	}()
+	wait := g.run(work)
 	g.end = func() {
 		done()
-		<-worked
+		wait()
 	}
 	if old := p.live.Swap(g); old != nil {
 		old.end()

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -317,15 +318,12 @@ func parseSecrets(text []byte, where string) (list [][]byte, err error) {
 	return list, nil
 }
 
-// run looks after keys and store until ctx is done.
-func (s *service) run(ctx context.Context) {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = s.keys.Run(ctx)
-	}()
-	_ = s.Run(ctx)
-	<-ended
+// run looks after keys and store until ctx is done, which wait waits for.
+func (s *service) run(ctx context.Context) (wait func()) {
+	var all sync.WaitGroup
+	all.Go(func() { _ = s.keys.Run(ctx) })
+	all.Go(func() { _ = s.Run(ctx) })
+	return all.Wait
 }
 
 // demo makes the demonstration's client and trusted issuer, if none were made in this store before.
