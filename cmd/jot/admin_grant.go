@@ -72,7 +72,8 @@ func (c *grantShowCmd) Run(a *app) error {
 		if err != nil {
 			return adminFailure(c.ID, err)
 		}
-		return a.show(x)
+		a.show(x)
+		return nil
 	})
 }
 

@@ -59,7 +59,9 @@ func parseArgon(hash string) (p argon, salt, tag []byte, err error) {
 	if !ok || len(parts) != 3 {
 		return p, nil, nil, errArgon
 	}
-	if _, err := fmt.Sscanf(parts[0], "m=%d,t=%d,p=%d", &p.memory, &p.time, &p.lanes); err != nil || fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.lanes) != parts[0] {
+	const format = "m=%d,t=%d,p=%d"
+	_, _ = fmt.Sscanf(parts[0], format, &p.memory, &p.time, &p.lanes)
+	if fmt.Sprintf(format, p.memory, p.time, p.lanes) != parts[0] {
 		return p, nil, nil, errArgon
 	}
 	salt, err = base64.RawStdEncoding.Strict().DecodeString(parts[1])
@@ -81,6 +83,7 @@ func parseArgon(hash string) (p argon, salt, tag []byte, err error) {
 type chosenSecrets struct {
 	turn    chan struct{}
 	waiting chan struct{}
+	patient time.Duration // of who waits for a turn
 	key     []byte
 
 	mu   sync.Mutex
@@ -97,7 +100,7 @@ const (
 func newChosenSecrets() *chosenSecrets {
 	c := &chosenSecrets{
 		turn:    make(chan struct{}, min(max(runtime.GOMAXPROCS(0)/int(recommended.lanes), 1), 4)),
-		waiting: make(chan struct{}, maxWaiting), key: make([]byte, sha256.Size), good: map[[sha256.Size]byte]time.Time{},
+		waiting: make(chan struct{}, maxWaiting), patient: maxWait, key: make([]byte, sha256.Size), good: map[[sha256.Size]byte]time.Time{},
 	}
 	_, _ = rand.Read(c.key) // which never fails
 	return c
@@ -126,7 +129,7 @@ func (c *chosenSecrets) verify(ctx context.Context, hash, secret string) (bool, 
 	default:
 		return false, errBusy
 	}
-	late := time.NewTimer(maxWait)
+	late := time.NewTimer(c.patient)
 	defer late.Stop()
 	select {
 	case c.turn <- struct{}{}:
@@ -146,8 +149,7 @@ func (c *chosenSecrets) verify(ctx context.Context, hash, secret string) (bool, 
 func (c *chosenSecrets) remembered(known [sha256.Size]byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until, ok := c.good[known]
-	return ok && time.Now().Before(until)
+	return time.Now().Before(c.good[known])
 }
 
 func (c *chosenSecrets) remember(known [sha256.Size]byte) {

@@ -73,7 +73,14 @@ func TestArgonRefuses(t *testing.T) {
 		"more":          argonPrefix + "$m=64,t=1,p=1,x=1" + salt + tag,
 		"a short salt":  argonPrefix + "$m=64,t=1,p=1$c29t$" + tag,
 		"a short tag":   argonPrefix + "$m=64,t=1,p=1" + salt + "CTFhFdXP",
-		"no tag":        argonPrefix + "$m=64,t=1,p=1" + salt,
+		"an empty tag":  argonPrefix + "$m=64,t=1,p=1" + salt,
+		"no tag":        argonPrefix + "$m=64,t=1,p=1$c29tZXNhbHQ",
+		"a fourth part": argonPrefix + "$m=64,t=1,p=1" + salt + tag + "$",
+		"no prefix":     "m=64,t=1,p=1" + salt + tag,
+		"no numbers":    argonPrefix + "$" + salt + tag,
+		"a long salt":   argonPrefix + "$m=64,t=1,p=1$" + strings.Repeat("AAAA", 22) + "$" + tag,
+		"a long tag":    argonPrefix + "$m=64,t=1,p=1" + salt + strings.Repeat("AAAA", 22),
+		"salt, encoded": argonPrefix + "$m=64,t=1,p=1$c29tZXNhbH!$" + tag,
 		"padding":       referenceHash + "=",
 	} {
 		if ok, err := newChosenSecrets().verify(t.Context(), hash, "password"); ok || !errors.Is(err, errArgon) {
@@ -107,6 +114,10 @@ func TestArgonBounded(t *testing.T) {
 	}
 	cancel()
 	waiting.Wait()
+	c.patient = time.Millisecond
+	if _, err := c.verify(t.Context(), referenceHash, "password"); !errors.Is(err, errBusy) {
+		t.Errorf("who has waited: %v", err)
+	}
 	if len(c.waiting) != 0 || len(c.turn) != cap(c.turn) {
 		t.Errorf("%d wait, and %d are verified", len(c.waiting), len(c.turn))
 	}

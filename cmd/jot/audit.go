@@ -104,7 +104,9 @@ func openTrail(place string, a *app, failed func(error)) (*trail, error) {
 		t.to = a.stderr
 	default:
 		t.name = place
-		return t, t.reopen()
+		if err := t.reopen(); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }

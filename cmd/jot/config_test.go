@@ -162,6 +162,25 @@ func TestConfigRefuses(t *testing.T) {
 		"claims":               {"resources:\n  - identifier: https://api.example\n    claims: {iss: me}", "iss"},
 		"no resources":         {"resources: []", "server.options"},
 		"twice the resource":   {"resources:\n  - identifier: https://api.example\n  - identifier: https://api.example", "line 3: the resource"},
+		"a number":             {"limits:\n  connections: many", "line 2: this is a number that is not negative"},
+		"a list of numbers":    {"limits:\n  connections: [1]", "line 2: this is a number that is not negative"},
+		"a negative number":    {"limits:\n  connections: -1", "line 2: this is a number that is not negative"},
+		"no number":            {"limits:\n  client:\n    rate: .nan", "line 3: this is a number that is not negative"},
+		"a huge number":        {"limits:\n  connections: 2147483648", "line 2: this is a number that is not negative"},
+		"half a connection":    {"limits:\n  connections: 1.5", "line 2: this is a whole number"},
+		"half a request":       {"limits:\n  address:\n    rate: 5\n    burst: 1.5", "line 4: this is a whole number"},
+		"a burst alone":        {"limits:\n  client:\n    burst: 5", "line 3: a burst goes with a rate"},
+		"a slow rate":          {"limits:\n  client:\n    rate: 0.00001", "line 3: the rate takes over a day"},
+		"no list of proxies":   {"client_addresses:\n  header: X-Forwarded-For", "line 2: the header needs proxies"},
+		"no proxy of clients":  {"client_addresses:\n  header: X-Forwarded-For\n  proxies: [here]", "line 3: "},
+		"a flag":               {"admin: [true]", "line 1: this is true or false"},
+		"durations":            {"drain: [1s]", "line 1: "},
+		"metrics":              {"metrics: localhost", `line 1: "localhost" is no address`},
+		"metrics of no port":   {"metrics: 'localhost:'", `line 1: "localhost:" is no address`},
+		"traces":               {"traces: localhost:4318", "line 1: traces go to the URL of a collector"},
+		"encryption":           {"algorithm: RSA-OAEP-256", "line 1: "},
+		"an empty scope":       {"registration:\n  scopes: ['']", "line 2: "},
+		"no keys":              {"attesters: empty.json", `line 1: "empty.json" is no JWK set`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -170,8 +189,9 @@ func TestConfigRefuses(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			writeFile(t, "empty.json", `{"keys":[]}`)
 			code, stdout, stderr := jot(t, "", "serve", "--check", "--config", "jot.yaml")
-			if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "main.") {
+			if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "main.") || strings.Contains(c.want, "there is no file") && code != exitFile {
 				t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 			}
 		})

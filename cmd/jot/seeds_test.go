@@ -285,8 +285,8 @@ func indexOf(list []string, s string) int {
 	return -1
 }
 
-// flipped is the token with one bit changed: all of each part's first and last
-// byte, and one of each of some bytes between.
+// flipped is the token with one bit changed: the outer ones of each part's first and
+// last byte, and one of each of some bytes between. The tests of jose/jws change all.
 func flipped(t *testing.T, token string) [3][]string {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -303,11 +303,11 @@ func flipped(t *testing.T, token string) [3][]string {
 			changed[i] = base64.RawURLEncoding.EncodeToString(b)
 			out[i] = append(out[i], strings.Join(changed, "."))
 		}
-		for bit := range 8 {
+		for _, bit := range []int{0, 7} {
 			flip(0, bit)
 			flip(len(raw)-1, bit)
 		}
-		for at := 1; at < len(raw)-1; at += 1 + len(raw)/16 {
+		for at := 1; at < len(raw)-1; at += 1 + len(raw)/4 {
 			flip(at, at%8)
 		}
 	}

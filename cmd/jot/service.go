@@ -34,6 +34,8 @@ type serviceFlags struct {
 	Config string `placeholder:"FILE" help:"A YAML file with the options of the server; docs/jot.yaml has all of them."`
 	Data   string `placeholder:"FOLDER" help:"Where its secrets are, and its database unless --store says otherwise. It is made where it does not exist. Unless given, jot-data."`
 	Store  string `placeholder:"STORE" help:"Where all else is: sqlite:PATH, postgres://… or memory, which ends with the program. Unless given, jot.db in the folder. A password for PostgreSQL belongs into PGPASSWORD or the file of PGPASSFILE."`
+
+	over func(serverstore.Store) serverstore.Store // of tests, with stores that fail
 }
 
 // settings are what options and file come to.
@@ -43,6 +45,7 @@ type settings struct {
 	options     server.Options
 	times       keyset.Timetable
 	file        *config
+	over        func(serverstore.Store) serverstore.Store
 }
 
 // settle reads the file and puts the options of the command line before its own.
@@ -54,7 +57,7 @@ func (f serviceFlags) settle() (*settings, error) {
 			return nil, err
 		}
 	}
-	s := &settings{data: cmp.Or(f.Data, c.Data.text, "jot-data"), store: cmp.Or(f.Store, c.Store.text), file: c}
+	s := &settings{over: f.over, data: cmp.Or(f.Data, c.Data.text, "jot-data"), store: cmp.Or(f.Store, c.Store.text), file: c}
 	switch c.Synchronous.text {
 	case "", "full":
 	case "normal":
@@ -184,6 +187,14 @@ func (f *settings) sqlite() (path string, ok bool) {
 }
 
 func (f *settings) openStore(ctx context.Context) (serverstore.Store, error) {
+	s, err := f.openPlace(ctx)
+	if err == nil && f.over != nil {
+		s = f.over(s)
+	}
+	return s, err
+}
+
+func (f *settings) openPlace(ctx context.Context) (serverstore.Store, error) {
 	kind, path, err := f.kind()
 	switch {
 	case err != nil:

@@ -368,8 +368,11 @@ func (s *suite) list(skip *regexp.Regexp) error {
 	return nil
 }
 
-// long is how much time a test takes whose subtests are judged one by one.
-const long = 3 * time.Second
+// A test that takes long has its subtests run one by one, if it has not many: each starts a process.
+const (
+	long = 3 * time.Second
+	many = 40
+)
 
 // trace runs each test alone with no mutant on, and records which mutants it
 // reaches. One that takes long is replaced by its subtests, and stays for what
@@ -388,9 +391,12 @@ func (r *runner) trace(suites []*suite) error {
 	var subs []*test
 	of := map[*test][]*test{}
 	for _, t := range tests {
-		if t.bad == "" && t.took > long {
-			of[t] = t.subtests()
-			subs = append(subs, of[t]...)
+		if t.bad != "" || t.took < long || len(t.fires) == 0 {
+			continue
+		}
+		if list := t.subtests(); len(list) <= many {
+			of[t] = list
+			subs = append(subs, list...)
 		}
 	}
 	if err := r.each(len(subs), func(i int) error { return r.traceOne(subs[i], fmt.Sprint("subtrace", i)) }); err != nil {
