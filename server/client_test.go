@@ -218,14 +218,7 @@ func TestBitbucket(t *testing.T) {
 	i.Secrets = map[string]string{"gone": ""}
 	a.AddIssuer(t, *i)
 	ask := func(secret, sub, typ string) answer {
-		k, err := jwk.NewSecretKey(jwa.HS256, "", []byte(secret))
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw, err := jwt.Sign(ctx, k, jwt.Header{}, jwt.Registered{Issuer: "app-key", Subject: sub, IssuedAt: time.Now(), Expiry: time.Now().Add(time.Minute)}, struct{}{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := ofBitbucket(t, secret, sub)
 		if typ == grant.GrantType {
 			return a.do(call{path: "/token", form: form("grant_type", typ, "assertion", raw)})
 		}

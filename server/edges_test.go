@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
@@ -247,28 +246,6 @@ func TestMetadataOfAuthorizationDetails(t *testing.T) {
 	a.trust(k, nil)
 	// Nobody in particular has no type of details that it could have registered (RFC 9396, Section 10).
 	a.do(call{path: "/token", form: form("grant_type", grant.GrantType, "assertion", a.grantOf(k, nil), "authorization_details", `[{"type":"pay"}]`)}).want(t, 400, oauth.InvalidAuthorizationDetails)
-}
-
-func TestOptionsThatContradict(t *testing.T) {
-	k, err := jwk.Generate(jwa.RS256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, change := range map[string]func(*server.Options){
-		"encryption": func(o *server.Options) { o.Algorithm = jwa.RSA_OAEP_256 },
-		"a secret":   func(o *server.Options) { o.Algorithm = jwa.HS256 },
-		"nothing":    func(o *server.Options) { o.Resources = []server.Resource{} },
-	} {
-		o := server.Options{
-			Issuer: "https://as.example", Store: memstore.New(), Keys: server.FixedKeys(k), Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Algorithm: jwa.RS256,
-			Resources: []server.Resource{{Identifier: servertest.Resource}},
-		}
-		change(&o)
-		want := map[string]string{"encryption": "Algorithm", "a secret": "Algorithm", "nothing": "Resources"}[name]
-		if _, err := server.New(ctx, o); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }
 
 func std64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

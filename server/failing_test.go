@@ -333,29 +333,40 @@ func TestOptions(t *testing.T) {
 	if _, err := server.New(ctx, good()); err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(*server.Options){
-		"no issuer":             func(o *server.Options) { o.Issuer = "" },
-		"an issuer over http":   func(o *server.Options) { o.Issuer = "http://as.example" },
-		"one with a query":      func(o *server.Options) { o.Issuer = "https://as.example?x" },
-		"aliases over http":     func(o *server.Options) { o.MTLSURL = "http://mtls.example" },
-		"no store":              func(o *server.Options) { o.Store = nil },
-		"no keys":               func(o *server.Options) { o.Keys = server.FixedKeys() },
-		"keys of others":        func(o *server.Options) { o.Algorithm = jwa.RS256 },
-		"a secret algorithm":    func(o *server.Options) { o.Algorithm = jwa.HS256 },
-		"one of encryption":     func(o *server.Options) { o.Algorithm = jwa.ECDH_ES },
-		"no secrets":            func(o *server.Options) { o.Secrets = nil },
-		"a short secret":        func(o *server.Options) { o.Secrets = append(o.Secrets, []byte("short")) },
-		"no resources":          func(o *server.Options) { o.Resources = nil },
-		"a relative one":        func(o *server.Options) { o.Resources[0].Identifier = "/api" },
-		"one twice":             func(o *server.Options) { o.Resources = append(o.Resources, o.Resources[0]) },
-		"the server's claim":    func(o *server.Options) { o.Resources[0].Claims = map[string]any{"iss": "x"} },
-		"a negative lifetime":   func(o *server.Options) { o.Lifetimes.Access = -1 },
-		"a short one":           func(o *server.Options) { o.Lifetimes.Refresh = time.Millisecond },
-		"statements of anybody": func(o *server.Options) { o.Registration = &server.Registration{Statements: jwk.Set{k.Public()}} },
+	lost := &lostKeys{signing: server.FixedKeys(k)}
+	for name, x := range map[string]struct {
+		change func(*server.Options)
+		want   string // which says that it is refused for this, and not for what follows
+	}{
+		"no issuer":             {func(o *server.Options) { o.Issuer = "" }, "issuer"},
+		"an issuer over http":   {func(o *server.Options) { o.Issuer = "http://as.example" }, "issuer"},
+		"one with a query":      {func(o *server.Options) { o.Issuer = "https://as.example?x" }, "issuer"},
+		"aliases over http":     {func(o *server.Options) { o.MTLSURL = "http://mtls.example" }, "http"},
+		"no store":              {func(o *server.Options) { o.Store = nil }, "Store"},
+		"no keys":               {func(o *server.Options) { o.Keys = server.FixedKeys() }, "no key"},
+		"keys of others":        {func(o *server.Options) { o.Algorithm = jwa.RS256 }, "no key"},
+		"a secret algorithm":    {func(o *server.Options) { o.Algorithm = jwa.HS256 }, "Algorithm"},
+		"one of encryption":     {func(o *server.Options) { o.Algorithm = jwa.ECDH_ES }, "Algorithm"},
+		"no secrets":            {func(o *server.Options) { o.Secrets = nil }, "Secrets"},
+		"a short secret":        {func(o *server.Options) { o.Secrets = append(o.Secrets, []byte("short")) }, "32 bytes"},
+		"no resources":          {func(o *server.Options) { o.Resources = nil }, "Resources"},
+		"none at all":           {func(o *server.Options) { o.Resources = []server.Resource{} }, "Resources"},
+		"a relative one":        {func(o *server.Options) { o.Resources[0].Identifier = "/api" }, "resource"},
+		"one twice":             {func(o *server.Options) { o.Resources = append(o.Resources, o.Resources[0]) }, "twice"},
+		"the server's claim":    {func(o *server.Options) { o.Resources[0].Claims = map[string]any{"iss": "x"} }, "claim"},
+		"a claim that is none":  {func(o *server.Options) { o.Resources[0].Claims = map[string]any{"x": make(chan int)} }, "json"},
+		"a negative lifetime":   {func(o *server.Options) { o.Lifetimes.Access = -1 }, "lifetime"},
+		"a short one":           {func(o *server.Options) { o.Lifetimes.Refresh = time.Millisecond }, "lifetime"},
+		"a long one":            {func(o *server.Options) { o.Keys, o.Lifetimes.Access = nil, 50*365*24*time.Hour }, "10 years"},
+		"statements of anybody": {func(o *server.Options) { o.Registration = &server.Registration{Statements: jwk.Set{k.Public()}} }, "ssuer"},
+		"keys without a list":   {func(o *server.Options) { o.Keys = &unpublished{lost} }, errLost.Error()},
+		"types without a verifier": {func(o *server.Options) {
+			o.ExchangeTokens = map[exchange.TokenType]exchange.Verify{exchange.SAML2: nil}
+		}, "token type"},
 	} {
 		o := good()
-		change(&o)
-		if _, err := server.New(ctx, o); !errors.Is(err, server.ErrOptions) {
+		x.change(&o)
+		if _, err := server.New(ctx, o); !errors.Is(err, server.ErrOptions) || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -136,21 +136,3 @@ func TestReserved(t *testing.T) {
 	ask(named, 400, oauth.InvalidTarget, "grant_type", grantType, "assertion", a.grantOf(k, nil))
 	a.do(call{path: "/token", form: form("grant_type", grantType, "assertion", a.grantOf(k, nil), "resource", other)}).want(t, 400, oauth.InvalidTarget)
 }
-
-// A key that anyone could sign with who is shown the issuer is none.
-func TestPrivateKeysOfIssuers(t *testing.T) {
-	a := start(t, server.Options{})
-	j, err := key(t).PrivateJWK()
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := j.MarshalPrivateJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, k := range []string{string(private), `{"kty":"oct","alg":"HS256","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`} {
-		if _, err := a.SaveIssuer(context.Background(), server.TrustedIssuer{Issuer: "x", Subjects: []string{"*"}, JWKS: []byte(`{"keys":[` + k + `]}`)}); !errors.Is(err, server.ErrDocument) {
-			t.Error(err)
-		}
-	}
-}

@@ -104,28 +104,6 @@ func encryptsWith(alg, enc string, keys json.RawMessage) func(*server.Client) {
 	}
 }
 
-// TestOptions_why refuses what is wrong with options before anything is served.
-func TestOptions_why(t *testing.T) {
-	lost := &lostKeys{signing: server.FixedKeys(key(t))}
-	for name, change := range map[string]func(*server.Options){
-		"keys that cannot be published": func(o *server.Options) { o.Keys = &unpublished{lost} },
-		"a claim that is no JSON":       func(o *server.Options) { o.Resources[0].Claims = map[string]any{"x": make(chan int)} },
-		"a token type without a verifier": func(o *server.Options) {
-			o.ExchangeTokens = map[exchange.TokenType]exchange.Verify{exchange.SAML2: nil}
-		},
-		"keys that would be kept for too long": func(o *server.Options) { o.Keys, o.Lifetimes.Access = nil, 50*365*24*time.Hour },
-	} {
-		o := server.Options{
-			Issuer: "https://as.example", Store: memstore.New(), Keys: lost, Secrets: [][]byte{make([]byte, 32)},
-			Resources: []server.Resource{{Identifier: servertest.Resource}},
-		}
-		change(&o)
-		if _, err := server.New(ctx, o); !errors.Is(err, server.ErrOptions) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 // unpublished are keys that sign, and cannot be listed.
 type unpublished struct{ *lostKeys }
 
@@ -284,7 +262,7 @@ func TestSealedForOthers(t *testing.T) {
 	b := start(t, server.Options{Issuer: a.URL, Store: a.Options.Store, Keys: a.Options.Keys})
 	for name, x := range map[string]call{
 		"a client": {path: "/token", form: form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(hmacKey(t, c.Secret), nil))},
-		"an app":   {path: "/token", header: http.Header{"Authorization": {"JWT " + ofBitbucket(t, secret)}}, form: form("grant_type", grant.BitbucketGrantType)},
+		"an app":   {path: "/token", header: http.Header{"Authorization": {"JWT " + ofBitbucket(t, secret, "client-key")}}, form: form("grant_type", grant.BitbucketGrantType)},
 	} {
 		a.do(x).want(t, 200, "")
 		if w := b.do(x); w.Code != 500 || !strings.Contains(b.last().Err.Cause.Error(), "cannot be opened") || strings.Contains(w.Body.String(), "opened") {
@@ -303,9 +281,9 @@ func hmacKey(t *testing.T, secret string) *jwk.SecretKey {
 }
 
 // ofBitbucket is a token of an installation of an app of Bitbucket.
-func ofBitbucket(t *testing.T, secret string) string {
+func ofBitbucket(t *testing.T, secret, installation string) string {
 	t.Helper()
-	raw, err := jwt.Sign(ctx, hmacKey(t, secret), jwt.Header{}, jwt.Registered{Issuer: "app-key", Subject: "client-key", IssuedAt: time.Now(), Expiry: time.Now().Add(time.Minute)}, struct{}{})
+	raw, err := jwt.Sign(ctx, hmacKey(t, secret), jwt.Header{}, jwt.Registered{Issuer: "app-key", Subject: installation, IssuedAt: time.Now(), Expiry: time.Now().Add(time.Minute)}, struct{}{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -719,5 +697,5 @@ func TestBitbucket_exchange(t *testing.T) {
 	const secret = "the shared secret of an installation, 32 bytes or more"
 	a.AddIssuer(t, server.TrustedIssuer{Issuer: "app-key", LegacyBitbucket: true, Subjects: []string{"*"}, Secrets: map[string]string{"client-key": secret}})
 	c := a.add("c", "", func(c *server.Client) { c.Impersonation = true })
-	a.token(c, "grant_type", exchange.GrantType, "subject_token", ofBitbucket(t, secret), "subject_token_type", string(exchange.JWT)).want(t, 400, oauth.InvalidRequest)
+	a.token(c, "grant_type", exchange.GrantType, "subject_token", ofBitbucket(t, secret, "client-key"), "subject_token_type", string(exchange.JWT)).want(t, 400, oauth.InvalidRequest)
 }
