@@ -4,15 +4,24 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jotsuite/jot/jose/jwa"
+	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/oauth"
+	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/memstore"
 	serverstore "github.com/jotsuite/jot/server/store"
 )
 
@@ -247,5 +256,342 @@ func TestAll(t *testing.T) {
 	fails := func(context.Context, string, int) ([]int, error) { return nil, errBroken }
 	if err := all(t.Context(), fails, func(int) string { return "" }, func(int) {}); err == nil {
 		t.Error("what cannot be read is no failure")
+	}
+}
+
+// TestWatchedStoreBreaks has each call of a store that is watched fail as it does without.
+func TestWatchedStoreBreaks(t *testing.T) {
+	var told []string
+	s := &watchedStore{memstore.New(), func(ctx context.Context, operation string) (context.Context, func(error)) {
+		return ctx, func(err error) {
+			if err == nil {
+				t.Errorf("%s: there is no error", operation)
+			}
+			told = append(told, operation)
+		}
+	}}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Store = closedStore{s.Store}
+	now := time.Now()
+	_, _, rotate := s.Rotate(gone, now, serverstore.Rotation{})
+	_, _, sweep := s.Sweep(gone, now, 1)
+	for what, err := range map[string]error{
+		"DeleteDocument": s.DeleteDocument(gone, now, "a", "b"),
+		"AddGrant":       s.AddGrant(gone, serverstore.Grant{}),
+		"Rotate":         rotate,
+		"AddRecord":      s.AddRecord(gone, now, serverstore.Record{}),
+		"Sweep":          sweep,
+		"Ping":           s.Ping(gone),
+	} {
+		if !errors.Is(err, errBroken) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if len(told) != 6 {
+		t.Errorf("only %v are watched", told)
+	}
+}
+
+// closedStore fails at all calls of those that return nothing but how they went.
+type closedStore struct{ serverstore.Store }
+
+func (closedStore) DeleteDocument(context.Context, time.Time, string, string) error { return errBroken }
+
+func (closedStore) AddGrant(context.Context, serverstore.Grant) error { return errBroken }
+
+func (closedStore) AddRecord(context.Context, time.Time, serverstore.Record) error { return errBroken }
+
+func (closedStore) Ping(context.Context) error { return errBroken }
+
+func (closedStore) Rotate(context.Context, time.Time, serverstore.Rotation) (serverstore.Outcome, serverstore.Grant, error) {
+	return 0, serverstore.Grant{}, errBroken
+}
+
+func (closedStore) Sweep(context.Context, time.Time, int) (int, bool, error) {
+	return 0, false, errBroken
+}
+
+// TestConnectionsEnd has who waits for room be let go at the end, and nobody be counted whom nobody has accepted.
+func TestConnectionsEnd(t *testing.T) {
+	var log logBuffer
+	c := newConnections(func() int { return 1 }, slog.New(slog.NewTextHandler(&log, nil)))
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := boundListener{inner, c}
+	if !c.wait() {
+		t.Fatal("there is no room for one")
+	}
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := l.Accept()
+		accepted <- err
+	}()
+	for !strings.Contains(log.String(), "as many connections") { // so it waits
+		time.Sleep(time.Millisecond)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("who waits: %v", err)
+	}
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed twice: %v", err)
+	}
+	if c.n != 1 {
+		t.Errorf("%d are counted", c.n)
+	}
+	// One that is accepted by nobody is not counted.
+	free := boundListener{inner, newConnections(func() int { return 1 }, slog.New(slog.DiscardHandler))}
+	for range 2 {
+		if _, err := free.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	}
+	if free.all.n != 0 {
+		t.Errorf("%d are counted", free.all.n)
+	}
+}
+
+// TestConnectionsClosesOne closes one connection that waits for each that is new, and no more while it is on its way out.
+func TestConnectionsClosesOne(t *testing.T) {
+	c := newConnections(func() int { return 2 }, slog.New(slog.DiscardHandler))
+	var closed []*closingConn
+	for range 2 {
+		if !c.wait() {
+			t.Fatal("there is room")
+		}
+		conn := &closingConn{done: make(chan struct{})}
+		closed = append(closed, conn)
+		c.state(conn, http.StateIdle)
+	}
+	let := make(chan bool)
+	go func() { let <- c.wait() }()
+	var gone, stays *closingConn
+	select {
+	case <-closed[0].done:
+		gone, stays = closed[0], closed[1]
+	case <-closed[1].done:
+		gone, stays = closed[1], closed[0]
+	}
+	c.state(stays, http.StateIdle) // which wakes who waits, with nothing gained
+	c.state(gone, http.StateClosed)
+	if !<-let {
+		t.Error("nobody is let in")
+	}
+	select {
+	case <-stays.done:
+		t.Error("two are closed for one")
+	default:
+	}
+}
+
+// closingConn is a connection that can only be closed.
+type closingConn struct {
+	net.Conn
+	once sync.Once
+	done chan struct{}
+}
+
+func (c *closingConn) Close() error {
+	c.once.Do(func() { close(c.done) })
+	return nil
+}
+
+// TestObserveLevels has what needs somebody's attention logged as such.
+func TestObserveLevels(t *testing.T) {
+	for level, e := range map[string]server.Event{
+		"ERROR": {Endpoint: "jwks", Status: http.StatusServiceUnavailable},
+		"WARN":  {Endpoint: "token", Status: http.StatusBadRequest, Reused: true},
+		"INFO":  {Endpoint: "token", Status: http.StatusOK},
+		"DEBUG": {Endpoint: "jwks", Status: http.StatusOK},
+	} {
+		var log logBuffer
+		observe(t.Context(), slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), &e)
+		if !strings.Contains(log.String(), "level="+level+" ") {
+			t.Errorf("%+v is logged as %s", e, log.String())
+		}
+	}
+}
+
+// TestAsks has the main listener ask for certificates where no other address and no proxy is for them.
+func TestAsks(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "{request: true}": true, "{authorities: a}": true, "{request: false}": false,
+		"{addr: a, authorities: a}": false, "{header: a, authorities: a}": false,
+	} {
+		var c config
+		if err := c.parse([]byte("client_certificates: " + text)); err != nil {
+			t.Fatal(err)
+		}
+		if c.asks() != want {
+			t.Errorf("%s: %v", text, !want)
+		}
+	}
+}
+
+// TestAuditStreams has a trail on a stream, and one of what no administrator may do.
+func TestAuditStreams(t *testing.T) {
+	var out, errs logBuffer
+	for place, to := range map[string]*logBuffer{"stdout": &out, "stderr": &errs} {
+		tr, err := openTrail(place, &app{terminal: &terminal{stdout: &out, stderr: &errs}, clock: time.Now}, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = tr.record("cli:me", auditClientAdd, place, &oauth.Error{Code: oauth.InvalidClientMetadata})
+		if err := errors.Join(tr.reopen()); err != nil || !strings.Contains(to.String(), `"outcome":"refused","by":"cli:me","target":"`+place+`","error":"invalid_client_metadata"`) {
+			t.Errorf("%v %s", err, to)
+		}
+		tr.close()
+	}
+	(*trail)(nil).write(&auditLine{})
+	(*trail)(nil).close()
+	if err := (*trail)(nil).reopen(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCertificateLook takes the files of the certificate again where anything of them has changed, and only there.
+func TestCertificateLook(t *testing.T) {
+	dir := t.TempDir()
+	files := tlsFiles{certificate: filepath.Join(dir, "tls.pem"), key: filepath.Join(dir, "tls.key")}
+	var log logBuffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	nowhere := &keyPair{files: files}
+	if nowhere.look("https://localhost", logger); log.String() != "" {
+		t.Errorf("nothing has changed: %s", log.String())
+	}
+	own := newCertificate(t, nil, "localhost")
+	writeFile(t, files.certificate, own.pem())
+	writeFile(t, files.key, own.keyPEM(t))
+	pair, err := files.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &keyPair{}
+	k.use(files, pair, "https://localhost", logger)
+	at := time.Now().Add(-time.Hour)
+	for _, name := range []string{files.certificate, files.key} {
+		if err := os.Chtimes(name, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.look("https://localhost", logger)
+	copied := func(name, text string) error {
+		return errors.Join(os.WriteFile(name+".new", []byte(text), 0o600), os.Chtimes(name+".new", at, at), os.Rename(name+".new", name))
+	}
+	for _, c := range []struct {
+		what   string
+		change func() error
+		taken  bool
+	}{
+		{"nothing", func() error { return nil }, false},
+		{"the time", func() error { return os.Chtimes(files.certificate, at, at.Add(time.Minute)) }, true},
+		{"the time of before", func() error { return os.Chtimes(files.certificate, at, at) }, true},
+		{"the time of the key", func() error { return os.Chtimes(files.key, at, at.Add(time.Minute)) }, true},
+		{"the length", func() error {
+			return errors.Join(os.WriteFile(files.certificate, []byte(own.pem()+"\n"), 0o600), os.Chtimes(files.certificate, at, at))
+		}, true},
+		{"the file", func() error { return copied(files.certificate, own.pem()+"\n") }, true},
+		{"no certificate", func() error { return os.Remove(files.certificate) }, false},
+		{"a certificate again", func() error { return copied(files.certificate, own.pem()+"\n") }, true},
+		{"nothing more", func() error { return nil }, false},
+	} {
+		was := k.now.Load()
+		if err := c.change(); err != nil {
+			t.Fatal(err)
+		}
+		k.look("https://localhost", logger)
+		if taken := k.now.Load() != was; taken != c.taken {
+			t.Errorf("%s: taken: %v\n%s", c.what, taken, log.String())
+		}
+	}
+	if n := strings.Count(log.String(), "there is no file"); n != 1 {
+		t.Errorf("a failure is logged %d times:\n%s", n, log.String())
+	}
+}
+
+// TestDemoKey refuses a key of the demonstration's issuer that it cannot use, and does not replace it.
+func TestDemoKey(t *testing.T) {
+	needUnix(t)
+	key, err := jwk.Generate(jwa.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.Public().JWK().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		prepare func(path string) error
+		code    int
+		want    string
+	}{
+		"no key":     {func(path string) error { return os.WriteFile(path, []byte("none"), 0o600) }, exitUnreadable, "demo-issuer.jwk"},
+		"public":     {func(path string) error { return os.WriteFile(path, public, 0o600) }, exitNoKey, "demo-issuer.jwk"},
+		"a folder":   {func(path string) error { return os.Mkdir(path, 0o700) }, exitFile, "cannot read"},
+		"a link":     {func(path string) error { return os.Symlink("nowhere/at all", path) }, exitFile, "cannot write"},
+		"for others": {func(path string) error { return os.Chmod(filepath.Dir(path), 0o755) }, exitFile, "keys.exposed"},
+	} {
+		dir := filepath.Join(t.TempDir(), "data")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.prepare(filepath.Join(dir, "demo-issuer.jwk")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := new(demo).key(dir)
+		if err == nil {
+			t.Errorf("%s: it is used", name)
+		} else if f := asFailure(err); f.code != c.code || !strings.Contains(f.msg, c.want) {
+			t.Errorf("%s: %d %s", name, f.code, f.msg)
+		}
+		// The demonstration ends then, with which nobody can be served by it.
+		set, err := serviceFlags{Store: "sqlite:" + filepath.Join(t.TempDir(), "jot.db"), Data: t.TempDir() + "/data"}.settle()
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.options.Issuer = "http://localhost:8080"
+		s, err := set.open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.data = dir
+		if d, err := set.demo(t.Context(), s, set.options.Issuer); err == nil || d != nil {
+			t.Errorf("%s: %v %v", name, d, err)
+		}
+		_ = s.store.Close()
+	}
+}
+
+// TestSecretsRefused has folders of secrets that cannot be used, beside a store that is somewhere else.
+func TestSecretsRefused(t *testing.T) {
+	needUnix(t)
+	for name, c := range map[string]struct {
+		prepare func(dir string) error
+		want    string
+	}{
+		"a folder for all": {func(dir string) error { return os.Mkdir(dir, 0o755) }, "keys.exposed"},
+		"a link": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir, 0o700), os.Symlink("nowhere", dir+"/secrets"))
+		}, "there is no file"},
+		"no base64url": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(dir+"/secrets", []byte(strings.Repeat("+", 64)), 0o600))
+		}, "is no secret"},
+	} {
+		dir := t.TempDir()
+		if err := c.prepare(dir + "/data"); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := jot(t, "", "client", "list", "--data", dir+"/data", "--store", "sqlite:"+dir+"/jot.db")
+		if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d: %s%s", name, code, stdout, stderr)
+		}
 	}
 }
