@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -267,6 +268,8 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 		o.Lifetimes.RefreshRetry = -1 // none: a zero there is what is usual
 	}
 	t.Lifetime = max(24*time.Hour, o.Lifetimes.Access)
+	// A key that is revoked is void in all processes as soon as a client is that is removed.
+	t.Reload = min(cmp.Or(o.Lifetimes.Reload, time.Second), cmp.Or(t.Cache, time.Hour)/2)
 	for _, d := range c.DetailTypes {
 		if o.DetailTypes == nil {
 			o.DetailTypes = map[string]func(context.Context, string, *oauth.AuthorizationDetail) error{}

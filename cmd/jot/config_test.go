@@ -14,6 +14,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
@@ -209,5 +210,22 @@ func TestConfigRefuses(t *testing.T) {
 	}
 	if code, _, stderr := jot(t, "", "serve", "--check", "--config", "nowhere"); code != exitFile {
 		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// TestConfigKeysReload has processes look for revoked keys as often as for removed clients, which is not the default of keys.
+func TestConfigKeysReload(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"":                        time.Second,
+		"lifetimes: {reload: 5s}": 5 * time.Second,
+		"keys: {cache: 2m}\nlifetimes: {reload: 5m}": time.Minute, // at most half of cache
+	} {
+		var c config
+		if err := c.parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if _, times, err := c.options(); err != nil || times.Reload != want {
+			t.Errorf("%q: %v %v, want %v", text, times.Reload, err, want)
+		}
 	}
 }
