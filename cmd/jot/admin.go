@@ -148,9 +148,6 @@ func publicSet(a *app, name string) (json.RawMessage, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	for _, j := range f.keys {
-		if j.KeyType() == "oct" {
-			return nil, fail(exitNoKey, "give public keys", "%s holds a secret [key.private]", label(name))
-		}
 		raw, err := j.Public().MarshalJSON()
 		if err != nil {
 			return nil, keyFailure(exitNoKey, name, err)

@@ -221,7 +221,10 @@ func TestIsThisMachine(t *testing.T) {
 func TestReloadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "jot.yaml")
-	text := "addr: localhost:0\nstore: memory\naudit: " + dir + "/audit.log\n"
+	text := "addr: localhost:0\nstore: memory\naudit: " + dir + "/trail/audit.log\n"
+	if err := os.Mkdir(dir+"/trail", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	writeFile(t, config, text)
 	s := serveInside(t, "--config", config)
 	for i, c := range []struct{ text, want string }{
@@ -237,6 +240,14 @@ func TestReloadRefuses(t *testing.T) {
 	if strings.Contains(s.log.String(), "msg=reloaded") {
 		t.Errorf("it is reloaded:\n%s", s.log)
 	}
+	// What could not be opened anew is named, and the rest is reloaded.
+	writeFile(t, config, text)
+	if err := os.Rename(dir+"/trail", dir+"/moved"); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGHUP)
+	s.wait(`msg="not reloaded" what=audit error="cannot write the audit trail`, 1)
+	s.wait(`msg=reloaded`, 1)
 }
 
 var errBroken = errors.New("broken")
@@ -592,6 +603,15 @@ func TestSecretsRefused(t *testing.T) {
 		code, stdout, stderr := jot(t, "", "client", "list", "--data", dir+"/data", "--store", "sqlite:"+dir+"/jot.db")
 		if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit code %d: %s%s", name, code, stdout, stderr)
+		}
+	}
+}
+
+// TestChangeFailure says of two who change the same at a time that one has to try again.
+func TestChangeFailure(t *testing.T) {
+	for want, err := range map[string]error{"someone else has changed": serverstore.ErrConflict, "there is no": serverstore.ErrNotFound, "as it is": fail(exitUsage, "", "as it is")} {
+		if f := changeFailure("shop", err); !strings.Contains(f.msg, want) {
+			t.Errorf("%v: %s", err, f.msg)
 		}
 	}
 }
