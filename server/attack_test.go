@@ -96,15 +96,7 @@ func TestAttack_M2_made_for_another_server(t *testing.T) {
 
 	challenge := a.do(call{path: "/challenge"}).text("attestation_challenge")
 	for aud, want := range map[string]bool{a.URL: true, evil: false, a.URL + "/token": false} {
-		j := instance.JWK()
-		attested, err := attestation.Sign(ctx, attester, jwt.Registered{Subject: "wallet", Expiry: time.Now().Add(time.Hour), IssuedAt: time.Now()}, attestation.Claims{Confirmation: confirmation(&j)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := http.Header{}
-		if err := attestation.SetHeaders(ctx, h, attested, instance, aud, challenge); err != nil {
-			t.Fatal(err)
-		}
+		h := attested(a, attester, instance, "wallet", aud, challenge)
 		if w := a.do(call{path: "/token", header: h, form: form("grant_type", "client_credentials", "client_id", "wallet")}); (w.Code == 200) != want {
 			t.Error(aud, w.Code, w.Body)
 		}

@@ -273,10 +273,10 @@ func attestationOf(a *as, attester, instance *jwk.PrivateKey, sub string) string
 }
 
 // attested are the headers of an instance that its maker vouches for.
-func attested(a *as, attester, instance *jwk.PrivateKey, sub, challenge string) http.Header {
+func attested(a *as, attester, instance *jwk.PrivateKey, sub, audience, challenge string) http.Header {
 	a.t.Helper()
 	h := http.Header{}
-	if err := attestation.SetHeaders(ctx, h, attestationOf(a, attester, instance, sub), instance, a.URL, challenge); err != nil {
+	if err := attestation.SetHeaders(ctx, h, attestationOf(a, attester, instance, sub), instance, audience, challenge); err != nil {
 		a.t.Fatal(err)
 	}
 	return h

@@ -65,7 +65,7 @@ func TestAttestationOfNobody(t *testing.T) {
 	attester, instance := key(t), key(t)
 	a := start(t, server.Options{Attesters: jwk.Set{attester.Public()}})
 	challenge := a.do(call{path: "/challenge"}).text("attestation_challenge")
-	h := attested(a, attester, instance, "nobody", challenge)
+	h := attested(a, attester, instance, "nobody", a.URL, challenge)
 	a.do(call{path: "/token", header: h, form: form("grant_type", "client_credentials")}).want(t, 401, oauth.InvalidClient)
 	// Where no attesters are trusted nobody is attested.
 	b := start(t, server.Options{})

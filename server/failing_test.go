@@ -276,7 +276,7 @@ func TestStoreFails_attestation(t *testing.T) {
 		f := &failing{Store: memstore.New(), alone: true}
 		a := start(t, server.Options{Store: f, Attesters: jwk.Set{attester.Public()}})
 		a.add("wallet", attestation.Method, nil)
-		h := attested(a, attester, k, "wallet", a.do(call{path: "/challenge"}).text("attestation_challenge"))
+		h := attested(a, attester, k, "wallet", a.URL, a.do(call{path: "/challenge"}).text("attestation_challenge"))
 		f.calls.Store(0)
 		f.fail.Store(i)
 		w := a.do(call{path: "/token", header: h, form: form("grant_type", "client_credentials")})

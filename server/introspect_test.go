@@ -127,15 +127,22 @@ func Test_RFC7662(t *testing.T) {
 	})
 }
 
+// answers verifies signed answers to who has that name.
+func (a *as) answers(name string, d *jwt.Decryption) *introspection.Verifier {
+	a.t.Helper()
+	v, err := introspection.NewVerifier(a.Options.Keys, introspection.Policy{Issuers: []string{a.URL}, Audiences: []string{name}, JWT: jwt.Policy{Decryption: d}})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return v
+}
+
 func Test_RFC9701(t *testing.T) {
 	a := start(t, server.Options{})
 	c := a.add("c", "", nil)
 	api := a.add("api", "", func(c *server.Client) { c.ResourceServer = servertest.Resource })
 	raw := a.token(c, "grant_type", "client_credentials").text("access_token")
-	v, err := introspection.NewVerifier(a.Options.Keys, introspection.Policy{Issuers: []string{a.URL}, Audiences: []string{servertest.Resource}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := a.answers(servertest.Resource, nil)
 	t.Run("4 and 5", func(t *testing.T) {
 		for accept, signed := range map[string]bool{
 			introspection.MediaType: true, "application/json;q=0.5, " + introspection.MediaType: true, "application/json": false, "": false,
@@ -157,11 +164,7 @@ func Test_RFC9701(t *testing.T) {
 	})
 	t.Run("5 aud", func(t *testing.T) { // by both names that the API has here
 		for _, name := range []string{servertest.Resource, "api"} {
-			v, err := introspection.NewVerifier(a.Options.Keys, introspection.Policy{Issuers: []string{a.URL}, Audiences: []string{name}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := v.Verify(ctx, a.introspect(api, raw, introspection.MediaType).Body.String()); err != nil {
+			if _, err := a.answers(name, nil).Verify(ctx, a.introspect(api, raw, introspection.MediaType).Body.String()); err != nil {
 				t.Error(name, err)
 			}
 		}
@@ -184,10 +187,7 @@ func Test_RFC9701(t *testing.T) {
 			c.ResourceServer = servertest.Resource
 			c.Metadata.JWKS, c.Metadata.IntrospectionEncryptedAlg, c.Metadata.IntrospectionSignedAlg = set, "ECDH-ES", "ES256"
 		})
-		v, err := introspection.NewVerifier(a.Options.Keys, introspection.Policy{Issuers: []string{a.URL}, Audiences: []string{servertest.Resource}, JWT: jwt.Policy{Decryption: &jwt.Decryption{Keys: jwk.DecryptionSet{private}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		v := a.answers(servertest.Resource, &jwt.Decryption{Keys: jwk.DecryptionSet{private}})
 		for _, accept := range []string{introspection.MediaType, "application/json"} {
 			w := a.introspect(enc, raw, accept)
 			answer, err := v.Read(ctx, w.Header().Get("Content-Type"), w.Body.Bytes())

@@ -15,7 +15,6 @@ import (
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
-	"github.com/jotsuite/jot/jose/pop"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/accesstoken"
 	"github.com/jotsuite/jot/profile/clientauth"
@@ -344,8 +343,6 @@ func TestClientCredentials(t *testing.T) {
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func confirmation(j *jwk.JWK) *pop.Confirmation { return &pop.Confirmation{JWK: j} }
 
 // detailTypes are types of authorization details of which anything may be asked.
 func detailTypes(names ...string) map[string]func(context.Context, string, *oauth.AuthorizationDetail) error {
