@@ -103,7 +103,13 @@ func (p *process) instrument(o *server.Options) {
 // keysFailed is told why the signing keys could not be looked after.
 func (p *process) keysFailed(err error) {
 	p.metrics.keysFailed()
-	p.log.Error("keys", "error", err)
+	// It tries again every second. What says the same says it once a minute.
+	p.failure.Lock()
+	defer p.failure.Unlock()
+	if now := p.a.clock(); err.Error() != p.failure.text || now.Sub(p.failure.at) >= time.Minute {
+		p.failure.text, p.failure.at = err.Error(), now
+		p.log.Error("keys", "error", err)
+	}
 }
 
 // traced is a handler of requests with a span for each, where there are traces.

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	serverstore "github.com/jotsuite/jot/server/store"
 )
@@ -29,7 +31,12 @@ type process struct {
 	pair        keyPair
 	secrets     [][]byte // of a store in memory, which has no file of them
 
-	live     atomic.Pointer[generation]
+	live    atomic.Pointer[generation]
+	failure struct { // of the keys, that the log had last
+		sync.Mutex
+		text string
+		at   time.Time
+	}
 	stopping atomic.Bool
 	hooks    []hook
 

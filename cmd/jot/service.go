@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"io/fs"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -113,6 +116,9 @@ func (f *settings) service(ctx context.Context, store serverstore.Store, failed 
 		if o.Secrets, err = f.secrets(ctx, o.Store); err != nil {
 			return nil, err
 		}
+	}
+	if err := agree(ctx, o.Store, o.Secrets); err != nil {
+		return nil, err
 	}
 	if o.Algorithm == (jwa.Algorithm{}) {
 		o.Algorithm = jwa.ES256
@@ -293,6 +299,35 @@ func (f *settings) secrets(ctx context.Context, s serverstore.Store) ([][]byte, 
 		}
 	}
 	return readSecrets(path)
+}
+
+// agree refuses secrets other than those that what is in the store was made with: each client would be told that its own is wrong. The
+// store has a MAC by the secret that is used for what is new.
+func agree(ctx context.Context, s serverstore.Store, secrets [][]byte) error {
+	mark := func(secret []byte) []byte {
+		h := hmac.New(sha256.New, secret)
+		h.Write([]byte("jot serve: the store of this secret"))
+		return h.Sum(nil)
+	}
+	for {
+		d, err := s.Document(ctx, demoMark.Kind, "secrets")
+		switch {
+		case errors.Is(err, serverstore.ErrNotFound):
+			d = serverstore.Document{Kind: demoMark.Kind, ID: "secrets"}
+		case err != nil:
+			return storeFailure(err)
+		case hmac.Equal(d.Body, mark(secrets[0])):
+			return nil
+		case !slices.ContainsFunc(secrets, func(secret []byte) bool { return hmac.Equal(d.Body, mark(secret)) }):
+			return fail(exitFile, "bring back the secret that was first among them, or name another store", "what is in the store was made with other secrets")
+		}
+		d.Body = mark(secrets[0])
+		if _, err := s.PutDocument(ctx, d); err == nil {
+			return nil
+		} else if !errors.Is(err, serverstore.ErrConflict) { // with another process that does the same
+			return storeFailure(err)
+		}
+	}
 }
 
 func readSecrets(path string) (list [][]byte, err error) {
