@@ -55,6 +55,7 @@ func TestBackup(t *testing.T) {
 		want string
 	}{
 		"there already":  {[]string{copied}, `copy.db" exists`},
+		"no file":        {[]string{"--config", "none.yaml", "other.db"}, "there is no file"},
 		"no folder":      {[]string{"none/copy.db"}, "cannot write"},
 		"no database":    {[]string{"--data", "none", "other.db"}, "there is no file"},
 		"no SQLite":      {[]string{"--store", "memory", "other.db"}, "nothing is kept in memory"},

@@ -21,6 +21,7 @@ import (
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/admin"
 	"github.com/jotsuite/jot/server/memstore"
 	serverstore "github.com/jotsuite/jot/server/store"
 )
@@ -185,7 +186,9 @@ func TestServeRefusesToStart(t *testing.T) {
 		"http":              {"", []string{"--tls-cert", dir + "/tls.pem", "--tls-key", dir + "/tls.key", "--issuer", "http://localhost"}, "is no https URL"},
 		"http too":          {"issuer: http://localhost", []string{"--tls-cert", dir + "/tls.pem", "--tls-key", dir + "/tls.key"}, "line 4: the server speaks TLS"},
 		"another address":   {"client_certificates: {addr: '127.0.0.1:99999', url: 'https://localhost'}\ntls: {certificate: a, key: b}", nil, `cannot listen at "127.0.0.1:99999"`},
-		"a log":             {"log: xml", nil, "text or json"},
+		"a log":             {"", []string{"--log", "xml"}, "text or json"},
+		"an empty path":     {"", []string{"--store", "sqlite:"}, "is no store"},
+		"a query":           {"", []string{"--store", "sqlite:" + dir + "/x?mode=memory"}, "is no store"},
 	} {
 		config := filepath.Join(dir, "jot.yaml")
 		writeFile(t, config, "addr: localhost:0\nstore: sqlite:"+dir+"/jot.db\ndata: "+dir+"/data\n"+c.text+"\n")
@@ -612,6 +615,36 @@ func TestChangeFailure(t *testing.T) {
 	for want, err := range map[string]error{"someone else has changed": serverstore.ErrConflict, "there is no": serverstore.ErrNotFound, "as it is": fail(exitUsage, "", "as it is")} {
 		if f := changeFailure("shop", err); !strings.Contains(f.msg, want) {
 			t.Errorf("%v: %s", err, f.msg)
+		}
+	}
+}
+
+// TestAuditAdministered writes nothing of what anybody could have asked for.
+func TestAuditAdministered(t *testing.T) {
+	for status, want := range map[int]string{http.StatusUnauthorized: auditAuthenticate, http.StatusTooManyRequests: "", http.StatusOK: auditClientChange} {
+		var out logBuffer
+		tr := &trail{clock: time.Now, failed: func(err error) { t.Error(err) }, to: &out}
+		tr.administered(&admin.Event{Action: "putClient", Target: "made-up", Client: "root", Subject: "root", Status: status})
+		if line := out.String(); !strings.Contains(line, want) || (want == "") != (line == "") || status == http.StatusUnauthorized && strings.Contains(line, "made-up") {
+			t.Errorf("%d: %s", status, line)
+		}
+	}
+}
+
+// TestLimitsUnsaid holds the limits of who has configured none.
+func TestLimitsUnsaid(t *testing.T) {
+	for text, want := range map[string]server.Limits{
+		"":                             {Address: server.Rate{PerSecond: 100, Burst: 1000}},
+		"limits: {client: {rate: 5}}":  {Address: server.Rate{PerSecond: 100, Burst: 1000}, Client: server.Rate{PerSecond: 5}},
+		"limits: {address: {rate: 0}}": {},
+	} {
+		var c config
+		if err := c.parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		o, _, err := c.options()
+		if err != nil || o.Limits != want {
+			t.Errorf("%s: %+v %v", text, o.Limits, err)
 		}
 	}
 }

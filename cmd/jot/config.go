@@ -147,7 +147,7 @@ type duration struct {
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil {
+	if err != nil { // which a list has too, since it has no text
 		return inLine(n.Line, "%s is no duration: write it as 30s, 15m or 720h", quoted(n.Value))
 	}
 	d.Duration, d.line = v, n.Line
@@ -233,8 +233,8 @@ func (c *config) options() (o server.Options, t keyset.Timetable, err error) {
 		return o, t, inLine(c.Admin.line, "admin needs the issuer in this file: clients that administer are bound to it")
 	}
 	if c.Algorithm.line > 0 {
-		alg, ok := jwa.Lookup(c.Algorithm.text)
-		if !ok || alg.Symmetric() || alg.Use() != "sig" {
+		alg, _ := jwa.Lookup(c.Algorithm.text) // what is none has no use
+		if alg.Symmetric() || alg.Use() != "sig" {
 			return o, t, inLine(c.Algorithm.line, "%s is no algorithm of signatures with a private key", quoted(c.Algorithm.text))
 		}
 		o.Algorithm = alg

@@ -174,6 +174,7 @@ func TestConfigRefuses(t *testing.T) {
 		"a slow rate":          {"limits:\n  client:\n    rate: 0.00001", "line 3: the rate takes over a day"},
 		"no list of proxies":   {"client_addresses:\n  header: X-Forwarded-For", "line 2: the header needs proxies"},
 		"no proxy of clients":  {"client_addresses:\n  header: X-Forwarded-For\n  proxies: [here]", "line 3: "},
+		"audit in a file":      {"audit: jot.yaml/x", "line 1: "},
 		"a flag":               {"admin: [true]", "line 1: this is true or false"},
 		"durations":            {"drain: [1s]", "line 1: "},
 		"metrics":              {"metrics: localhost", `line 1: "localhost" is no address`},
@@ -192,7 +193,7 @@ func TestConfigRefuses(t *testing.T) {
 			}
 			writeFile(t, "empty.json", `{"keys":[]}`)
 			code, stdout, stderr := jot(t, "", "serve", "--check", "--config", "jot.yaml")
-			if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "main.") || strings.Contains(c.want, "there is no file") && code != exitFile {
+			if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "main.") || strings.Contains(stderr, "unmarshal") || strings.Contains(c.want, "there is no file") && code != exitFile {
 				t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 			}
 		})

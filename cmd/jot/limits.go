@@ -39,7 +39,7 @@ type number struct {
 
 // UnmarshalYAML implements [yaml.Unmarshaler].
 func (n *number) UnmarshalYAML(node *yaml.Node) error {
-	if err := node.Decode(&n.is); err != nil || node.Kind != yaml.ScalarNode || !(n.is >= 0) || n.is > math.MaxInt32 {
+	if err := node.Decode(&n.is); err != nil || !(n.is >= 0) || n.is > math.MaxInt32 {
 		return inLine(node.Line, "this is a number that is not negative")
 	}
 	n.line = node.Line
