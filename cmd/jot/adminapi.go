@@ -24,7 +24,7 @@ func (p *process) withAdministration(f *settings, s *service, next http.Handler)
 	if !f.file.Admin.is {
 		return next, nil
 	}
-	h, err := admin.New(s.Server, admin.Options{Keys: s.keys, Observe: func(ctx context.Context, e *admin.Event) {
+	h, err := admin.New(s.Server, admin.Options{Keys: s.keys, RemoteAddress: f.options.RemoteAddress, Observe: func(ctx context.Context, e *admin.Event) {
 		level := slog.LevelInfo
 		if e.Status >= http.StatusInternalServerError {
 			level = slog.LevelError

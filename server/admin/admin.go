@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/server"
+	"github.com/jotsuite/jot/server/store"
 )
 
 // The scopes of administrators.
@@ -48,6 +50,8 @@ type Options struct {
 	// Observe is told of each request, those that were refused included, for logs and audit. It is called concurrently, after the answer
 	// was written, and keeps nothing of e.
 	Observe func(ctx context.Context, e *Event)
+	// RemoteAddress is that of server.Options, for Event.Remote. Nil is the address of the connection.
+	RemoteAddress func(*http.Request) netip.Addr
 }
 
 // Event is a request that was answered. It holds no token and no secret.
@@ -103,6 +107,7 @@ type handler struct {
 	s        *server.Server
 	keys     Keys
 	observe  func(context.Context, *Event)
+	remote   func(*http.Request) netip.Addr
 	prefix   string // the path, with a slash at its end
 	document []byte
 	routes   []*route
@@ -140,7 +145,7 @@ func New(s *server.Server, o Options) (http.Handler, error) {
 	issuer := s.Metadata().Issuer
 	resource := Resource(issuer).Identifier
 	u, _ := url.Parse(resource) // which the server has taken
-	h := &handler{s: s, keys: o.Keys, observe: o.Observe, prefix: u.EscapedPath() + "/v1/", routes: routes(o.Keys != nil)}
+	h := &handler{s: s, keys: o.Keys, observe: o.Observe, remote: o.RemoteAddress, prefix: u.EscapedPath() + "/v1/", routes: routes(o.Keys != nil)}
 	g, err := s.Guard(guard.Policy{Resource: resource, Refused: func(r *http.Request, e *oauth.Error) {
 		if c, ok := r.Context().Value(contextKey{}).(*call); ok {
 			c.event.Err, c.event.Status = e, e.HTTPStatus()
@@ -215,6 +220,11 @@ func (r *route) match(path []string) (id string, ok bool) {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	c := &call{event: &Event{Remote: r.RemoteAddr}}
+	if h.remote != nil {
+		if a := h.remote(r); a.IsValid() {
+			c.event.Remote = a.Unmap().String()
+		}
+	}
 	head := w.Header()
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Cache-Control", "no-store")
@@ -238,7 +248,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case to != nil:
 		c.event.Action = to.action
-		if c.id != "" {
+		if c.id != "" && len(c.id) <= store.MaxName { // nothing has a longer name
 			c.event.Target, c.event.Of = c.id, strings.TrimSuffix(path[0], "s")
 		}
 		to.guarded.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, c)))

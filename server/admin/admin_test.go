@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -946,5 +947,29 @@ func TestDocument(t *testing.T) {
 	slices.Sort(done)
 	if !slices.Equal(said, done) {
 		t.Errorf("the document has\n%s\nand the handler\n%s", strings.Join(said, "\n"), strings.Join(done, "\n"))
+	}
+}
+
+// TestSender holds what is noted of who sends: the address that a proxy has named, and no name that nothing can have.
+func TestSender(t *testing.T) {
+	a := start(t)
+	var told []admin.Event
+	from := netip.MustParseAddr("192.0.2.7")
+	h, err := admin.New(a.Server.Server, admin.Options{
+		RemoteAddress: func(*http.Request) netip.Addr { return from },
+		Observe:       func(_ context.Context, e *admin.Event) { told = append(told, *e) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{base + "/clients/" + strings.Repeat("x", 1024), base + "/clients/" + strings.Repeat("x", 1025)} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+		from = netip.Addr{} // of a request that no proxy has sent
+	}
+	if len(told) != 2 || told[0].Remote != "192.0.2.7" || told[0].Target == "" || told[0].Status != 401 {
+		t.Errorf("%+v", told)
+	}
+	if told[1].Remote != "192.0.2.1:1234" || told[1].Target != "" || told[1].Status != 401 {
+		t.Errorf("%+v", told[1])
 	}
 }
