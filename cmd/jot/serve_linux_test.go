@@ -51,6 +51,7 @@ func takeListener(port string) {
 
 // TestServeListenerFails takes the listener away from jot serve, which ends with the reason.
 func TestServeListenerFails(t *testing.T) {
+	t.Chdir(t.TempDir())
 	s := serveInside(t, "--addr", "127.0.0.1:0", "--store", "memory")
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
