@@ -13,7 +13,7 @@
 // Writes of concurrent calls are gathered: while one transaction is on its way to the
 // disk, those that come meanwhile wait, and go together in the next. A call returns when
 // the transaction with its write is committed. With SQLite there is one connection that
-// writes; with PostgreSQL several, and what goes together is one statement of many rows.
+// writes; with PostgreSQL [Options.Writers], and what goes together is one statement of many rows.
 // A call that finds [Options.Queue] others waiting waits for its turn to wait.
 //
 // # SQLite
@@ -65,8 +65,8 @@ type Options struct {
 	// Readers is the number of connections that read. Zero means 4 with SQLite and 8 with
 	// PostgreSQL.
 	Readers int
-	// Writers is the number of connections that write, with PostgreSQL. Zero means 2: one
-	// waits for the disk while the other gathers. More are slower, as each gathers less.
+	// Writers is the number of connections that write, with PostgreSQL. Zero means 1: all that comes while it waits for the disk goes
+	// together in the next transaction. With two, each gathers half as much; more are for a database that is far away.
 	Writers int
 	// Queue is the number of writes that wait to be gathered. Zero means 1024.
 	Queue int
@@ -121,7 +121,7 @@ func SQLite(ctx context.Context, d driver.Driver, name string, o Options) (*Stor
 // PostgreSQL opens a store at the URL of a database, or whatever the driver takes for one.
 func PostgreSQL(ctx context.Context, d driver.Driver, url string, o Options) (*Store, error) {
 	o.Readers = cmp.Or(o.Readers, 8)
-	o.Writers = cmp.Or(o.Writers, 2)
+	o.Writers = cmp.Or(o.Writers, 1)
 	return open(ctx, postgreSQL, d, url, o)
 }
 
