@@ -68,6 +68,9 @@ func (f *fake) call(what string) error {
 	return nil
 }
 
+// usesText is how the statements begin that use.
+var usesText = map[string]string{"SQLite": "INSERT INTO jot_uses", "PostgreSQL": "WITH v (k, e)"}
+
 type fakeConn struct{ f *fake }
 
 func (c *fakeConn) Prepare(string) (driver.Stmt, error) { panic("without a context") }
@@ -107,7 +110,7 @@ func (s *fakeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (
 	return s.c.QueryContext(ctx, s.text, args)
 }
 
-func (c *fakeConn) ExecContext(ctx context.Context, text string, _ []driver.NamedValue) (driver.Result, error) {
+func (c *fakeConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	c.f.wait(text)
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
@@ -133,6 +136,9 @@ func (c *fakeConn) ExecContext(ctx context.Context, text string, _ []driver.Name
 	}
 	if c.f.strange != "" && strings.Contains(text, c.f.strange) {
 		return driver.ResultNoRows, nil
+	}
+	if strings.HasPrefix(text, usesText["SQLite"]) {
+		return driver.RowsAffected(len(c.f.winners(columns(args, 2), 0))), nil
 	}
 	return driver.RowsAffected(c.f.changed), nil
 }

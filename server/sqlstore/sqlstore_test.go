@@ -348,13 +348,10 @@ func TestNotAgain(t *testing.T) {
 		for failing, want := range map[error]int{errBoom: 1, sqlState("23505"): 1, sqlState("40001"): maxTries} {
 			s, f := openFake(t, dialect, Options{})
 			f.reset()
-			f.set(func() { f.failing, f.errs = "WITH v (k, e)", slices.Repeat([]error{failing}, 100) })
-			if dialect == "SQLite" {
-				f.set(func() { f.failing = "WITH v (k, e) AS (VALUES" })
-			}
+			f.set(func() { f.failing, f.errs = usesText[dialect], slices.Repeat([]error{failing}, 100) })
 			_, err := s.Use(t.Context(), now, store.Use{Key: "a", Expires: end()})
-			if !errors.Is(err, failing) || f.logged("WITH v (k, e)") != want {
-				t.Errorf("%s, %v: %d times, %v", dialect, failing, f.logged("WITH v (k, e)"), err)
+			if !errors.Is(err, failing) || f.logged(usesText[dialect]) != want {
+				t.Errorf("%s, %v: %d times, %v", dialect, failing, f.logged(usesText[dialect]), err)
 			}
 		}
 	}
@@ -455,7 +452,7 @@ func TestGather(t *testing.T) {
 		if dialect == "SQLite" && (begins != 3 || commits != 3) || dialect == "PostgreSQL" && (begins != 2 || commits != 2) {
 			t.Errorf("%s: %d transactions begun, %d committed: %q", dialect, begins, commits, f.log)
 		}
-		if n := f.logged("WITH v (k, e)"); dialect == "SQLite" && n != 4 || dialect == "PostgreSQL" && n != 2 {
+		if n := f.logged(usesText[dialect]); dialect == "SQLite" && n != 4 || dialect == "PostgreSQL" && n != 2 {
 			t.Errorf("%s: %d statements", dialect, n)
 		}
 	}
@@ -517,7 +514,9 @@ func TestQueueFull(t *testing.T) {
 // A database that does not answer holds nobody up for longer than the timeout.
 func TestTimeout(t *testing.T) {
 	s, f := openFake(t, "PostgreSQL", Options{Timeout: 20 * time.Millisecond})
-	f.set(func() { f.blocks, f.block, f.waiting = "WITH v (k, e)", make(chan struct{}), make(chan struct{}, 9) })
+	f.set(func() {
+		f.blocks, f.block, f.waiting = usesText["PostgreSQL"], make(chan struct{}), make(chan struct{}, 9)
+	})
 	time.AfterFunc(50*time.Millisecond, func() { close(f.block) })
 	if _, err := s.Use(t.Context(), now, store.Use{Key: "a", Expires: end()}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
@@ -777,7 +776,7 @@ func TestInvalid(t *testing.T) {
 // Nobody waits for what was begun for them longer than they want to.
 func TestLeave(t *testing.T) {
 	s, f := openFake(t, "SQLite", Options{})
-	f.set(func() { f.blocks, f.block, f.waiting = "WITH v (k, e)", make(chan struct{}), make(chan struct{}) })
+	f.set(func() { f.blocks, f.block, f.waiting = usesText["SQLite"], make(chan struct{}), make(chan struct{}) })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
