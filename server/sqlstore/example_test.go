@@ -44,8 +44,9 @@ func ExampleStore_Stats() {
 		fmt.Println("cannot open:", err)
 		return
 	}
-	var now sqlstore.Stats
-	now = s.Stats()
-	fmt.Println(now.Queue, now.Writes/now.Batches, now.Busy/time.Duration(now.Batches))
+	show := func(now sqlstore.Stats) {
+		fmt.Println(now.Queue, now.Writes/now.Batches, now.Busy/time.Duration(now.Batches))
+	}
+	show(s.Stats())
 	// Output: cannot open: no database in an example
 }
