@@ -20,8 +20,9 @@ import (
 var dir = filepath.Join("..", "npm")
 
 // Start starts the process that does them, after it has installed what the lock file has. Where there is no Node.js it returns nil; with
-// CI=true in the environment that is a failure, so that a comparison never passes there for want of a peer.
-func Start(t testing.TB) *process.Process {
+// CI=true in the environment that is a failure, so that a comparison never passes there for want of a peer. The process has
+// env in its environment, which what installs has not.
+func Start(t testing.TB, env ...string) *process.Process {
 	t.Helper()
 	if lack := lacks(); lack != "" {
 		const message = "%s: install Node.js 20 or newer with npm to compare with the peers that run in it"
@@ -36,6 +37,7 @@ func Start(t testing.TB) *process.Process {
 	}
 	cmd := exec.Command("node", "peer.mjs")
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
 	return process.Start(t, cmd)
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +21,9 @@ import (
 var dir = filepath.Join("..", "pip")
 
 // Start starts the process that does the jobs, after it has installed what the list has. Where that cannot be done it returns
-// nil; with CI=true in the environment that is a failure, so that a comparison never passes there for want of a peer.
-func Start(t testing.TB) *process.Process {
+// nil; with CI=true in the environment that is a failure, so that a comparison never passes there for want of a peer. The process
+// has env in its environment, which what installs has not.
+func Start(t testing.TB, env ...string) *process.Process {
 	t.Helper()
 	program, site, err := install()
 	if err != nil {
@@ -33,7 +35,7 @@ func Start(t testing.TB) *process.Process {
 	}
 	cmd := exec.Command(program, "peer.py")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+site, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = slices.Concat(os.Environ(), env, []string{"PYTHONPATH=" + site, "PYTHONDONTWRITEBYTECODE=1"})
 	return process.Start(t, cmd)
 }
 

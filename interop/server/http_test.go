@@ -127,7 +127,7 @@ func TestHTTP(t *testing.T) {
 		"GET of the revocation endpoint":      {at(request{args: good}, "/revoke"), 405, oauth.InvalidRequest, map[string]string{"Allow": "POST"}},
 		"GET of the registration endpoint":    {at(request{args: good}, "/register"), 405, oauth.InvalidRequest, map[string]string{"Allow": "POST"}},
 		"POST of the metadata":                {at(post(grant), "/.well-known/oauth-authorization-server"), 405, oauth.InvalidRequest, map[string]string{"Allow": "GET, HEAD"}},
-		"a page of another origin":            {post(grant, good, header("Origin", "https://app.example")), 200, "", map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "DPoP-Nonce, WWW-Authenticate, OAuth-Client-Attestation-Challenge", "Access-Control-Allow-Credentials": ""}},
+		"a page of another origin":            {post(grant, good, header("Origin", "https://app.example")), 200, "", map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "DPoP-Nonce, WWW-Authenticate, OAuth-Client-Attestation-Challenge, Retry-After", "Access-Control-Allow-Credentials": ""}},
 		"a page of another origin is refused": {post(grant, basic("Basic", c.ClientID, "x"), header("Origin", "https://app.example")), 401, oauth.InvalidClient, map[string]string{"Access-Control-Allow-Origin": "*"}},
 		"a page may not introspect":           {at(post("token=x", good, header("Origin", "https://app.example")), "/introspect"), 200, "none", map[string]string{"Access-Control-Allow-Origin": ""}},
 	} {

@@ -125,8 +125,6 @@ type peer struct {
 // peers are those that run here.
 func (c *command) peers(t *testing.T) (all []*peer, jose *process.Process) {
 	t.Helper()
-	t.Setenv("NODE_EXTRA_CA_CERTS", c.bundle)
-	t.Setenv("REQUESTS_CA_BUNDLE", c.bundle)
 	of := func(p *process.Process, name string) func(job) (answer, error) {
 		return func(j job) (a answer, err error) {
 			j.Do = name
@@ -140,7 +138,7 @@ func (c *command) peers(t *testing.T) (all []*peer, jose *process.Process) {
 		}
 		return a.Names
 	}
-	if jose = node.Start(t); jose != nil {
+	if jose = node.Start(t, "NODE_EXTRA_CA_CERTS="+c.bundle); jose != nil {
 		known := names(jose)
 		verify := of(jose, "serviceOAuth4WebAPI")
 		all = append(
@@ -150,7 +148,7 @@ func (c *command) peers(t *testing.T) (all []*peer, jose *process.Process) {
 		)
 	}
 	all = append(all, &peer{"x/oauth2", xoauth2, nil, exports.Of(t, "golang.org/x/oauth2", "golang.org/x/oauth2/clientcredentials", "golang.org/x/oauth2/jwt")})
-	if p := python.Start(t); p != nil {
+	if p := python.Start(t, "REQUESTS_CA_BUNDLE="+c.bundle); p != nil {
 		do := of(p, "serviceAuthlib")
 		all = append(all, &peer{"Authlib", do, do, names(p)["Authlib"]})
 	}
