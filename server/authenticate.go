@@ -167,9 +167,9 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ok bool
+	var ok, old bool
 	switch {
-	case c == nil || c.hash == nil && c.ChosenSecret == "":
+	case c == nil || c.hash == nil && c.ChosenSecret == "": // an old secret is never alone
 		var none [sha256.Size]byte
 		_ = q.secrets.client.verify(clientMessage(id, secret), none[:]) // so that it takes as long
 		q.waste(secret)
@@ -185,7 +185,11 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 		}
 	default:
 		if ok = q.secrets.client.verify(clientMessage(id, secret), c.hash); !ok {
-			q.waste(secret)
+			old, err = q.oldSecret(c, secret)
+			ok = old
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	if !ok {
@@ -194,7 +198,24 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 	if c.method != method {
 		return nil, unknown("client.method", "the client has registered another method")
 	}
+	q.event.OldSecret = old
 	return c, nil
+}
+
+// oldSecret holds a secret that is not the client's last to the one before, as long as that is accepted. What is refused takes as long as
+// where there is none.
+func (q *request) oldSecret(c *client, secret string) (ok bool, err error) {
+	old := c.old(q.now)
+	if old && c.oldHash != nil {
+		ok = q.secrets.client.verify(clientMessage(c.ID, secret), c.oldHash)
+	}
+	switch {
+	case old && c.oldChosen != "" && q.o.VerifySecret != nil:
+		ok, err = q.o.VerifySecret(q.ctx, c.oldChosen, secret)
+	case !ok:
+		q.waste(secret)
+	}
+	return ok, err
 }
 
 // waste has a secret that is refused take as long as a chosen one, once there are clients with such: else its time would say which they are.
@@ -227,6 +248,7 @@ func (q *request) assertion(id string) (*client, error) {
 	case c == nil || clientauth.Method(t) != c.method: // since its key was found
 		return nil, unknown("client.method", "the client has registered another method")
 	}
+	q.event.OldSecret = slices.ContainsFunc(c.oldSecret, func(k jwk.Key) bool { return k == t.Key })
 	return c, nil
 }
 

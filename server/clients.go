@@ -36,6 +36,8 @@ const (
 	kindClient = "client"
 	// minSecret is the shortest secret that is taken from outside: 32 characters of base64url are 192 bits.
 	minSecret = 32
+	// maxOverlap is for how long two secrets of a client are accepted at most: one that is forgotten ends.
+	maxOverlap = 90 * 24 * time.Hour
 	// maxLifetime is the most seconds that a document may have: no time.Duration overflows.
 	maxLifetime = 100 * 366 * 24 * 60 * 60
 )
@@ -53,6 +55,12 @@ type Client struct {
 	Secret string `json:"-"`
 	// NewSecret has SaveClient make a new one where there is one.
 	NewSecret bool `json:"-"`
+	// Overlap is for how long the secret that a new one takes the place of is accepted beside it, at most 90 days: the client is given the new
+	// one meanwhile. Zero is for a secret that others may have, and ends the one before it too. A client has two secrets at most.
+	Overlap time.Duration `json:"-"`
+	// OldSecretExpires is when the secret before the last ends, and zero where there is none. SaveClient ends it sooner, where it is sooner,
+	// and at once where it is zero; it extends none.
+	OldSecretExpires time.Time `json:"old_secret_expires,omitzero"`
 	// ChosenSecret is the hash of a secret that people have chosen, which Options.VerifySecret knows how to verify. There is no
 	// other secret then.
 	ChosenSecret string `json:"chosen_secret,omitempty"`
@@ -80,12 +88,27 @@ type Client struct {
 	stored storedSecret
 }
 
-// storedSecret is what is kept of a secret. One of them is there at most.
-type storedSecret struct {
+// keptSecret is what is kept of a secret. One of them is there at most.
+type keptSecret struct {
 	Hash   string `json:"secret_hash,omitempty"`
 	Sealed string `json:"secret_sealed,omitempty"`
+}
+
+// storedSecret is what is kept of the secrets of a client.
+type storedSecret struct {
+	keptSecret
+
+	// Old is the secret before the last, until Client.OldSecretExpires.
+	Old *oldSecret `json:"old_secret,omitempty"`
 	// Token is the hash of the registration access token.
 	Token string `json:"registration_token_hash,omitempty"`
+}
+
+// oldSecret is a secret that another has taken the place of.
+type oldSecret struct {
+	keptSecret
+
+	Chosen string `json:"chosen_secret,omitempty"`
 }
 
 // clientDocument is a client as it is kept.
@@ -102,12 +125,18 @@ type client struct {
 	scope      oauth.Scopes
 	hash       []byte
 	secret     jwk.Set // of client_secret_jwt
+	oldHash    []byte
+	oldChosen  string
+	oldSecret  jwk.Set
 	keys       jwk.Source
 	set        func(context.Context) (jwk.Set, error)
 	resources  []*resource
 	claims     map[string]json.RawMessage
 	introspect *resource
 }
+
+// old reports whether the secret before the last is still accepted.
+func (c *client) old(now time.Time) bool { return c.OldSecretExpires.After(now) }
 
 func (c *client) may(grant string) bool { return slices.Contains(c.grants, grant) }
 
@@ -120,17 +149,21 @@ func (s *Server) SaveClient(ctx context.Context, c Client) (*Client, error) {
 	if c.Created.IsZero() {
 		c.Created = s.o.Clock().UTC().Truncate(time.Second)
 	}
+	old := new(Client)
 	if c.Version != 0 {
-		old, err := s.Client(ctx, c.ID)
-		if err != nil {
+		var err error
+		if old, err = s.Client(ctx, c.ID); err != nil {
 			return nil, err
 		}
 		c.stored = old.stored
 		if old.Metadata.Method() != c.Metadata.Method() {
-			c.stored.Hash, c.stored.Sealed = "", ""
+			c.stored.keptSecret = keptSecret{}
 		}
 	}
 	if err := s.secretOf(&c); err != nil {
+		return nil, err
+	}
+	if err := s.overlap(&c, old); err != nil {
 		return nil, err
 	}
 	if _, err := s.ready(c); err != nil {
@@ -145,8 +178,33 @@ func (s *Server) SaveClient(ctx context.Context, c Client) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.NewSecret = false
+	c.NewSecret, c.Overlap = false, 0
 	return &c, nil
+}
+
+// overlap says what of the secret before that of c is still accepted, and until when.
+func (s *Server) overlap(c, old *Client) error {
+	switch {
+	case c.Overlap < 0 || c.Overlap > maxOverlap:
+		return errDocument.With("an overlap is negative, or over 90 days")
+	case c.Overlap > 0 && c.ChosenSecret != "": // the time of a refusal would say that there are two to try
+		return errDocument.With("a chosen secret has no overlap with the one before")
+	}
+	now, before := s.o.Clock(), oldSecret{old.stored.keptSecret, old.ChosenSecret}
+	switch {
+	case before == oldSecret{c.stored.keptSecret, c.ChosenSecret}: // it is the same secret as before
+		if old.OldSecretExpires.Before(c.OldSecretExpires) {
+			c.OldSecretExpires = old.OldSecretExpires
+		}
+	case c.Overlap > 0 && old.Metadata.Method() == c.Metadata.Method():
+		c.stored.Old, c.OldSecretExpires = &before, now.Add(c.Overlap).UTC().Truncate(time.Second)
+	default:
+		c.OldSecretExpires = time.Time{}
+	}
+	if !c.OldSecretExpires.After(now) {
+		c.stored.Old, c.OldSecretExpires = nil, time.Time{}
+	}
+	return nil
 }
 
 // secretOf makes the secret of a client that has to have one, and what is kept of it.
@@ -157,7 +215,7 @@ func (s *Server) secretOf(c *Client) error {
 		if c.Secret != "" || c.ChosenSecret != "" {
 			return errDocument.With("a client that authenticates by " + method + " has no secret")
 		}
-		c.stored.Hash, c.stored.Sealed = "", ""
+		c.stored.keptSecret = keptSecret{}
 		return nil
 	}
 	if c.ChosenSecret != "" {
@@ -167,7 +225,7 @@ func (s *Server) secretOf(c *Client) error {
 		case s.o.VerifySecret == nil:
 			return errDocument.With("there is a chosen secret, and no Options.VerifySecret")
 		}
-		c.stored.Hash, c.stored.Sealed = "", ""
+		c.stored.keptSecret = keptSecret{}
 		return nil
 	}
 	if c.Secret == "" {
@@ -179,7 +237,7 @@ func (s *Server) secretOf(c *Client) error {
 	if len(c.Secret) < minSecret {
 		return errDocument.With(fmt.Sprintf("a secret has under %d bytes: leave it empty and a random one is made", minSecret))
 	}
-	c.stored.Hash, c.stored.Sealed = "", ""
+	c.stored.keptSecret = keptSecret{}
 	if sealed {
 		c.stored.Sealed = s.secrets.sealed(c.Secret, c.ID)
 	} else {
@@ -194,12 +252,21 @@ func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseClient(d)
+	return s.shownClient(d)
 }
 
 // Clients lists the clients whose ID is greater than after, at most limit.
 func (s *Server) Clients(ctx context.Context, after string, limit int) ([]*Client, error) {
-	return list(ctx, s.o.Store, kindClient, after, limit, parseClient)
+	return list(ctx, s.o.Store, kindClient, after, limit, s.shownClient)
+}
+
+// shownClient is a client as it is now: an old secret that has ended is none.
+func (s *Server) shownClient(d store.Document) (*Client, error) {
+	c, err := parseClient(d)
+	if err == nil && !c.OldSecretExpires.After(s.o.Clock()) {
+		c.OldSecretExpires = time.Time{}
+	}
+	return c, err
 }
 
 // DeleteClient deletes a client, and with it all that it was given: JWTs are refused where the server is asked about them. It can be
@@ -338,21 +405,36 @@ func unsupported(format string, args ...any) error {
 	return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: fmt.Sprintf(format, args...)}
 }
 
-func (s *Server) readySecret(r *client) error {
-	if r.ChosenSecret != "" && s.o.VerifySecret != nil {
+func (s *Server) readySecret(r *client) (err error) {
+	old := r.stored.Old
+	if old == nil {
+		old = new(oldSecret)
+	}
+	if r.ChosenSecret+old.Chosen != "" && s.o.VerifySecret != nil {
 		s.chosen.Store(true)
 	}
-	if r.stored.Hash != "" {
-		if r.hash, _ = decode(r.stored.Hash); len(r.hash) != sha256.Size {
-			return errDocument.With("the hash of a secret is malformed")
+	if r.hash, r.secret, err = s.openSecret(r, r.stored.keptSecret); err != nil {
+		return err
+	}
+	// An old one that the server can no longer open has ended with the server's own.
+	r.oldHash, r.oldSecret, _ = s.openSecret(r, old.keptSecret)
+	r.oldChosen = old.Chosen
+	return nil
+}
+
+// openSecret returns the hash of a secret, or the keys that one of client_secret_jwt is.
+func (s *Server) openSecret(r *client, kept keptSecret) (hash []byte, keys jwk.Set, err error) {
+	if kept.Hash != "" {
+		if hash, _ = decode(kept.Hash); len(hash) != sha256.Size {
+			return nil, nil, errDocument.With("the hash of a secret is malformed")
 		}
 	}
-	if r.stored.Sealed == "" {
-		return nil
+	if kept.Sealed == "" {
+		return hash, nil, nil
 	}
-	secret, err := s.secrets.open(r.stored.Sealed, r.ID)
+	secret, err := s.secrets.open(kept.Sealed, r.ID)
 	if err != nil {
-		return errDocument.Wrap(err)
+		return nil, nil, errDocument.Wrap(err)
 	}
 	// RFC 7518, Section 3.2: as long as the hash. A secret here has 32 bytes or more, so HS256 fits all of them.
 	for _, alg := range []jwa.Algorithm{jwa.HS256, jwa.HS384, jwa.HS512} {
@@ -360,13 +442,13 @@ func (s *Server) readySecret(r *client) error {
 			continue
 		}
 		if key, err := jwk.NewSecretKey(alg, "", secret); err == nil {
-			r.secret = append(r.secret, key)
+			keys = append(keys, key)
 		}
 	}
-	if r.secret == nil {
-		return unsupported("the secret is too short for %.64s", r.Metadata.AuthSigningAlg)
+	if keys == nil {
+		return nil, nil, unsupported("the secret is too short for %.64s", r.Metadata.AuthSigningAlg)
 	}
-	return nil
+	return hash, keys, nil
 }
 
 func (s *Server) readyKeys(r *client) error {
@@ -421,7 +503,9 @@ func (k clientKeys) Keys(ctx context.Context, q jwk.Query) ([]jwk.Verifier, erro
 	var keys jwk.Source = jwk.Set(nil)
 	switch c.method {
 	case clientauth.ClientSecretJWT:
-		keys = c.secret
+		if keys = c.secret; c.old(k.s.o.Clock()) {
+			keys = slices.Concat(c.secret, c.oldSecret)
+		}
 	case clientauth.PrivateKeyJWT:
 		keys = c.keys
 	}

@@ -24,6 +24,8 @@ type Event struct {
 	// is its own nobody knows.
 	Attempted string
 	Method    string // by which Client has authenticated
+	// OldSecret says that it was by the secret before its last, which ends at Client.OldSecretExpires.
+	OldSecret bool
 	Grant     string // grant_type, one of those that are known
 	Issuer    string // of the JWT that was the grant, once it is verified
 
@@ -67,6 +69,9 @@ func (e *Event) LogValue() slog.Value {
 	}
 	if len(e.Audience) > 0 {
 		a = append(a, slog.Any("aud", e.Audience))
+	}
+	if e.OldSecret {
+		a = append(a, slog.Bool("old_secret", true))
 	}
 	if e.Reused {
 		a = append(a, slog.Bool("reused", true))

@@ -118,9 +118,9 @@ func ExampleServer_SaveClient() {
 
 	c, _ = s.Client(ctx, "shop")
 	fmt.Printf("%q\n", c.Secret)
-	c.NewSecret = true
+	c.NewSecret, c.Overlap = true, 24*time.Hour // the old one is accepted for another day
 	c, _ = s.SaveClient(ctx, *c)
-	fmt.Println(len(c.Secret))
+	fmt.Println(len(c.Secret), time.Until(c.OldSecretExpires) > 23*time.Hour)
 
 	_, err = s.SaveClient(ctx, server.Client{ID: "other", Resources: []string{"https://unknown.example"}, Metadata: oauth.ClientMetadata{GrantTypes: []string{"client_credentials"}}})
 	fmt.Println(errors.Is(err, server.ErrDocument))
@@ -129,7 +129,7 @@ func ExampleServer_SaveClient() {
 	// Output:
 	// 43 <nil>
 	// ""
-	// 43
+	// 43 true
 	// true
 	// 1 <nil>
 }

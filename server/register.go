@@ -206,15 +206,11 @@ func (q *request) replace(c *Client) (*Client, error) {
 	}
 	if own["client_secret"] != nil {
 		// RFC 7592, Section 2.2: one that is there is the client's own, so that it cannot choose one.
-		secret := text(own["client_secret"])
-		hash, _ := decode(c.stored.Hash)
-		var sealed []byte
-		if c.stored.Sealed != "" {
-			if sealed, err = q.secrets.open(c.stored.Sealed, c.ID); err != nil {
-				return nil, errDocument.Wrap(err)
-			}
+		valid, err := q.ownSecret(c, text(own["client_secret"]))
+		if err != nil {
+			return nil, err
 		}
-		if !q.secrets.client.verify(clientMessage(c.ID, secret), hash) && (sealed == nil || !same(sealed, secret)) {
+		if !valid {
 			return nil, invalid(oauth.InvalidClientMetadata, "client_secret is not that of the client", nil)
 		}
 	}
@@ -224,6 +220,31 @@ func (q *request) replace(c *Client) (*Client, error) {
 	}
 	saved, err := q.SaveClient(q.ctx, *c)
 	return saved, registrationError(err)
+}
+
+// ownSecret reports whether a secret is one that the client has.
+func (q *request) ownSecret(c *Client, secret string) (bool, error) {
+	kept := []keptSecret{c.stored.keptSecret}
+	if c.stored.Old != nil && c.OldSecretExpires.After(q.now) {
+		kept = append(kept, c.stored.Old.keptSecret)
+	}
+	for i, k := range kept {
+		hash, _ := decode(k.Hash)
+		if q.secrets.client.verify(clientMessage(c.ID, secret), hash) {
+			return true, nil
+		}
+		if k.Sealed == "" {
+			continue
+		}
+		sealed, err := q.secrets.open(k.Sealed, c.ID)
+		if err != nil && i == 0 {
+			return false, errDocument.Wrap(err)
+		}
+		if err == nil && same(sealed, secret) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // ownMembers are those of a request that are not metadata, but the server's to say.

@@ -16,7 +16,7 @@ type clientCmd struct {
 	List   clientListCmd   `cmd:"" help:"List the clients."`
 	Show   clientShowCmd   `cmd:"" help:"Show a client, without its secret."`
 	Set    clientSetCmd    `cmd:"" help:"Change what is given of a client, and leave the rest."`
-	Secret clientSecretCmd `cmd:"" help:"Make a new secret of a client, and print it."`
+	Secret clientSecretCmd `cmd:"" help:"Make a new secret of a client, and print it; --overlap keeps the old one for a while."`
 	Invite clientInviteCmd `cmd:"" help:"Make a token by which one client can register itself, and print it."`
 	Rm     clientRmCmd     `cmd:"" help:"Remove a client, and with it all that it was given."`
 }
@@ -130,7 +130,7 @@ func (c *clientAddCmd) Run(a *app) error {
 		if s.trail.record(cliUser(), auditClientAdd, c.ID, err) != nil {
 			return adminFailure(c.ID, err)
 		}
-		a.line(clientSecret{saved.ID, saved.Secret})
+		a.line(clientSecret{ID: saved.ID, Secret: saved.Secret})
 		return nil
 	})
 }

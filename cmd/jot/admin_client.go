@@ -145,8 +145,9 @@ func (c *clientFlags) administrator(s *service, to *server.Client) error {
 
 // clientSecret is the answer where a secret may have been made.
 type clientSecret struct {
-	ID     string `json:"client_id"`
-	Secret string `json:"client_secret,omitempty"`
+	ID               string    `json:"client_id"`
+	Secret           string    `json:"client_secret,omitempty"`
+	OldSecretExpires time.Time `json:"old_secret_expires,omitzero"`
 }
 
 // show prints what is administered.
@@ -177,7 +178,7 @@ func (c *clientSetCmd) Run(a *app) error {
 			return changeFailure(c.ID, err)
 		}
 		if saved.Secret != "" {
-			a.line(clientSecret{saved.ID, saved.Secret})
+			a.line(clientSecret{ID: saved.ID, Secret: saved.Secret})
 		}
 		return nil
 	})
@@ -202,13 +203,22 @@ func (c *clientSetCmd) save(ctx context.Context, a *app, s *service) (*server.Cl
 }
 
 type clientSecretCmd struct {
-	ID string `arg:"" help:"Its client_id."`
+	ID      string        `arg:"" help:"Its client_id."`
+	Overlap time.Duration `placeholder:"24h" xor:"old" help:"Accept the old secret beside the new one for so long, at most 2160h, which are 90 days. Without it, it is void at once."`
+	EndOld  bool          `xor:"old" help:"End the old secret of an overlap now, and make no new one."`
 
 	serviceFlags `embed:""`
 }
 
 func (*clientSecretCmd) Help() string {
-	return `The old secret is void as soon as the processes that serve know of it, within a second. A client that must not stop in between has a key of its own: jot client set ID --auth private_key_jwt --jwks FILE, where FILE has the old and the new one for a while.`
+	return `To change a secret while the client runs, give it an overlap, in which both are accepted. Set the new one at the client. The log of the server has old_secret=true for each request with the old one: when there are none, end it, or wait for its end, which jot client show has as old_secret_expires.
+
+    jot client secret shop --overlap 24h
+    jot client secret shop --end-old
+
+A secret that others may have got has no overlap: it is void as soon as the processes that serve know of it, within a second.
+
+    jot client secret shop`
 }
 
 func (c *clientSecretCmd) Run(a *app) error {
@@ -217,7 +227,9 @@ func (c *clientSecretCmd) Run(a *app) error {
 		if s.trail.record(cliUser(), auditClientChange, c.ID, err) != nil {
 			return changeFailure(c.ID, err)
 		}
-		a.line(clientSecret{saved.ID, saved.Secret})
+		if saved.Secret != "" {
+			a.line(clientSecret{saved.ID, saved.Secret, saved.OldSecretExpires})
+		}
 		return nil
 	})
 }
@@ -230,6 +242,13 @@ func (c *clientSecretCmd) save(ctx context.Context, s *service) (*server.Client,
 	if method := x.Metadata.Method(); !strings.HasPrefix(method, "client_secret_") {
 		return nil, fail(exitUsage, "", "%s authenticates by %s and has no secret", quoted(c.ID), method)
 	}
-	x.ChosenSecret, x.NewSecret = "", true
+	if c.EndOld {
+		if x.OldSecretExpires.IsZero() {
+			return nil, fail(exitRefused, "jot client show has old_secret_expires where there is one", "%s has no old secret", quoted(c.ID))
+		}
+		x.OldSecretExpires = time.Time{}
+	} else {
+		x.ChosenSecret, x.NewSecret, x.Overlap = "", true, c.Overlap
+	}
 	return s.SaveClient(ctx, *x)
 }

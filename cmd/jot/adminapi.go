@@ -85,7 +85,7 @@ func administeredEvent(e *admin.Event) string {
 			return auditClientAdd
 		}
 		return auditClientChange
-	case "renewSecret":
+	case "renewSecret", "endOldSecret":
 		return auditClientChange
 	case "deleteClient":
 		return auditClientRemove

@@ -189,6 +189,13 @@ func TestDocument(t *testing.T) {
 	a.do(404, "PUT", "/clients/none", document, "If-Match", "*")
 	a.do(200, "POST", "/clients/shop/secret", "")
 	a.do(404, "POST", "/clients/none/secret", "")
+	a.do(400, "POST", "/clients/shop/secret?overlap=1d", "")
+	a.do(400, "POST", "/clients/shop/secret?overlap=7776001", "")
+	a.do(200, "POST", "/clients/shop/secret?overlap=60", "")
+	shown, _ = json.Marshal(a.do(200, "GET", "/clients/shop", ""))
+	a.do(200, "PUT", "/clients/shop", string(shown), "If-Match", "*")
+	a.do(204, "DELETE", "/clients/shop/old-secret", "")
+	a.do(404, "DELETE", "/clients/none/old-secret", "")
 	for _, bad := range []string{
 		`{}`, `[]`, `{"metadata": 1}`, `{"metadata": {"grant_types": "client_credentials"}}`, `{"metadata": {}, "scope": "read"}`, `{"metadata": {}, "lifetime": "1"}`,
 		`{"metadata": {}, "client_secret": 1}`, `{"metadata": {}, "chosen_secret": "x"}`, `{"client_id": "other", "metadata": {"grant_types": ["client_credentials"]}}`,
@@ -270,4 +277,4 @@ func TestDocument(t *testing.T) {
 }
 
 // unseen are answers that need another server, or two requests at the same moment.
-var unseen = []string{"listKeys 404", "rotateKeys 404", "renewSecret 412"}
+var unseen = []string{"listKeys 404", "rotateKeys 404", "renewSecret 412", "endOldSecret 412"}

@@ -275,6 +275,36 @@ func TestClients(t *testing.T) {
 		t.Error(etag, renewed.Header())
 	}
 
+	// With an overlap both are good, until it ends or is ended.
+	old := *c
+	good := func(c *server.Client) int {
+		code, _ := a.post("/token", c, url.Values{"grant_type": {"client_credentials"}})
+		return code
+	}
+	renewed = a.do("POST", "/clients/shop/secret?overlap=3600", "").want(t, 200, "")
+	c.Secret = renewed.json["client_secret"].(string)
+	if good(&old) != 200 || good(c) != 200 {
+		t.Error("in the overlap:", good(&old), good(c))
+	}
+	until := renewed.json["old_secret_expires"]
+	end, err := time.Parse(time.RFC3339, fmt.Sprint(until))
+	if in := time.Until(end); err != nil || in < 50*time.Minute || in > time.Hour {
+		t.Error(renewed.Body, err)
+	}
+	// PUT neither ends nor extends it.
+	got = a.do("GET", "/clients/shop", "")
+	longer := strings.Replace(got.Body.String(), fmt.Sprint(until), end.Add(time.Hour).Format(time.RFC3339), 1)
+	for _, body := range []string{shop, longer} {
+		if w := a.do("PUT", "/clients/shop", body, is, "*").want(t, 200, ""); got.json["old_secret_expires"] != until || w.json["old_secret_expires"] != until {
+			t.Error(got.Body, w.Body)
+		}
+	}
+	a.do("DELETE", "/clients/shop/old-secret", "").want(t, 204, "")
+	a.do("DELETE", "/clients/shop/old-secret", "").want(t, 204, "")
+	if got := a.do("GET", "/clients/shop", ""); good(&old) != 401 || good(c) != 200 || got.json["old_secret_expires"] != nil {
+		t.Error("after the overlap:", good(&old), good(c), got.Body)
+	}
+
 	// A method with a secret makes one; one without ends it.
 	none := strings.Replace(shop, `{"grant`, `{"token_endpoint_auth_method": "none", "grant`, 1)
 	if w := a.do("PUT", "/clients/shop", none, is, "*").want(t, 200, ""); w.json["client_secret"] != nil {
@@ -725,6 +755,11 @@ func TestRefused(t *testing.T) {
 		"If-None-Match with an ETag":   {"PUT", "/clients/new", shop, []string{isNew, `"1"`}, 400, oauth.InvalidRequest},
 		"a conditional DELETE":         {"DELETE", "/clients/shop", "", []string{is, "*"}, 400, oauth.InvalidRequest},
 		"a conditional secret":         {"POST", "/clients/shop/secret", "", []string{is, "*"}, 400, oauth.InvalidRequest},
+		"a conditional old secret":     {"DELETE", "/clients/shop/old-secret", "", []string{is, "*"}, 400, oauth.InvalidRequest},
+		"an overlap that is a word":    {"POST", "/clients/shop/secret?overlap=1h", "", nil, 400, oauth.InvalidRequest},
+		"a negative overlap":           {"POST", "/clients/shop/secret?overlap=-1", "", nil, 400, oauth.InvalidRequest},
+		"an overlap of over 90 days":   {"POST", "/clients/shop/secret?overlap=7776001", "", nil, 400, "invalid_document"},
+		"an old secret of nobody":      {"DELETE", "/clients/nobody/old-secret", "", nil, 404, "not_found"},
 		"a conditional DELETE, issuer": {"DELETE", "/issuers/x", "", []string{is, "*"}, 400, oauth.InvalidRequest},
 		"a conditional DELETE, grant":  {"DELETE", "/grants/x", "", []string{isNew, "*"}, 400, oauth.InvalidRequest},
 		"a conditional DELETE, key":    {"DELETE", "/keys/x", "", []string{is, "*"}, 400, oauth.InvalidRequest},
@@ -818,6 +853,7 @@ func TestFailing(t *testing.T) {
 		{"PutDocument", "PUT", "/clients/chief", shop},
 		{"Document", "POST", "/clients/chief/secret", ""},
 		{"PutDocument", "POST", "/clients/chief/secret", ""},
+		{"Document", "DELETE", "/clients/chief/old-secret", ""},
 		{"Documents", "GET", "/issuers", ""},
 		{"Document", "GET", "/issuers/x", ""},
 		{"Document", "PUT", "/issuers/x", trusted},

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/server"
@@ -92,6 +94,7 @@ func (h *handler) putClient(c *call) (any, error) {
 	}
 	// What the server says of a client is not for the sender.
 	to.ID, to.Version, to.Created, to.Registered = c.id, old.Version, old.Created, old.Registered
+	to.OldSecretExpires = old.OldSecretExpires
 	now, err := h.s.SaveClient(c.ctx, to)
 	if err != nil {
 		return nil, saved(err, version == 0)
@@ -103,10 +106,23 @@ func (h *handler) putClient(c *call) (any, error) {
 	return showClient(now), nil
 }
 
-// renewSecret makes a new secret. The old one is good for nothing from then on.
+// renewedSecret is the answer to who has made a new secret.
+type renewedSecret struct {
+	ID               string    `json:"client_id"`
+	Secret           string    `json:"client_secret"`
+	OldSecretExpires time.Time `json:"old_secret_expires,omitzero"`
+}
+
+// renewSecret makes a new secret. The old one is good for nothing from then on, or from the end of the overlap.
 func (h *handler) renewSecret(c *call) (any, error) {
 	if err := c.unconditional(); err != nil {
 		return nil, err
+	}
+	seconds, err := uint64(0), error(nil)
+	if text, ok := c.query["overlap"]; ok {
+		if seconds, err = strconv.ParseUint(text, 10, 32); err != nil {
+			return nil, invalid("overlap is not a number of seconds, at most 7776000, which are 90 days", nil)
+		}
 	}
 	x, err := h.s.Client(c.ctx, c.id)
 	if err != nil {
@@ -115,13 +131,27 @@ func (h *handler) renewSecret(c *call) (any, error) {
 	if !strings.HasPrefix(x.Metadata.Method(), "client_secret_") {
 		return nil, invalid("the client authenticates by "+x.Metadata.Method()+" and has no secret", nil)
 	}
-	x.ChosenSecret, x.NewSecret = "", true
+	x.ChosenSecret, x.NewSecret, x.Overlap = "", true, time.Duration(seconds)*time.Second
 	now, err := h.s.SaveClient(c.ctx, *x)
 	if err != nil {
 		return nil, saved(err, false)
 	}
 	c.etag(now.Version)
-	return map[string]string{"client_id": now.ID, "client_secret": now.Secret}, nil
+	return renewedSecret{now.ID, now.Secret, now.OldSecretExpires}, nil
+}
+
+// endOldSecret ends the secret before the last, if that has not ended.
+func (h *handler) endOldSecret(c *call) (any, error) {
+	if err := c.unconditional(); err != nil {
+		return nil, err
+	}
+	x, err := h.s.Client(c.ctx, c.id)
+	if err != nil || x.OldSecretExpires.IsZero() {
+		return nil, err
+	}
+	x.OldSecretExpires = time.Time{}
+	_, err = h.s.SaveClient(c.ctx, *x)
+	return nil, saved(err, false)
 }
 
 func (h *handler) deleteClient(c *call) (any, error) {

@@ -13,7 +13,8 @@
 //
 //	GET /admin/v1/clients?after=…&limit=…         a page of them
 //	GET, PUT, DELETE /admin/v1/clients/{client_id}
-//	POST /admin/v1/clients/{client_id}/secret     a new secret
+//	POST /admin/v1/clients/{client_id}/secret     a new secret, with ?overlap=SECONDS beside the old one
+//	DELETE /admin/v1/clients/{client_id}/old-secret
 //	GET /admin/v1/issuers?after=…&limit=…
 //	GET, PUT, DELETE /admin/v1/issuers/{issuer}   the URL in percent-encoding
 //	GET /admin/v1/grants?client_id=…&subject=…
