@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"mime"
@@ -39,7 +40,7 @@ type Registration struct {
 	// registration with one is refused.
 	Statements       jwk.Source
 	StatementIssuers []string
-	// Approve, if not nil, is shown each client before it is saved, for the first time or again, and may change it. What it fails with is
+	// Approve, if not nil, is shown each client before it is saved, for the first time or again, and may change it, save for its ID. What it fails with is
 	// the answer if it is an *oauth.Error.
 	Approve func(ctx context.Context, c *Client) error
 }
@@ -121,26 +122,37 @@ func (q *request) register() error {
 		return err
 	}
 	registration := random()
-	c := Client{ID: random()[:22], Metadata: *m, Created: q.now.UTC().Truncate(time.Second), Registered: true}
+	id := random()[:22]
+	if initial != "" {
+		id = idFor(initial)
+	}
+	c := Client{ID: id, Metadata: *m, Created: q.now.UTC().Truncate(time.Second), Registered: true}
 	c.stored.Token = encode(q.secrets.register.sum(clientMessage(c.ID, registration)))
 	if err := q.approve(&c); err != nil {
 		return err
 	}
-	if !policy.OpenToEverybody {
-		// Now that nothing else is wrong, the token is used, by one of all who have it.
-		if _, err := q.o.Store.TakeRecord(q.ctx, q.now, kindInitial, initial); isNotFound(err) {
-			return q.unregistered()
-		} else if err != nil {
-			return err
-		}
-	}
+	c.ID = id
 	saved, err := q.SaveClient(q.ctx, c)
+	if initial != "" && errors.Is(err, store.ErrConflict) {
+		return q.unregistered()
+	}
 	if err != nil {
 		return registrationError(err)
+	}
+	if initial != "" {
+		// The client has used the token, and must be told its secret, whatever becomes of this: who comes again with the token meets the client.
+		_, _ = q.o.Store.TakeRecord(q.ctx, q.now, kindInitial, initial)
 	}
 	q.event.Client = saved.ID
 	q.information(http.StatusCreated, saved, registration)
 	return nil
+}
+
+// idFor names the client that an initial access token lets register, so that one of all who have the token can, and the token is good for another
+// try where the client could not be saved.
+func idFor(initial string) string {
+	sum := sha256.Sum256([]byte("client of an initial access token: " + initial))
+	return encode(sum[:])[:22]
 }
 
 // initial returns the key of the record of an initial access token, or "".
