@@ -75,8 +75,8 @@ func (c *issuerFlags) secrets(a *app, to *server.TrustedIssuer) error {
 		to.Secrets[id] = ""
 	}
 	add := func(given, what string, read func(string) (string, error)) error {
-		id, from, ok := strings.Cut(given, "=")
-		if !ok || id == "" || from == "" {
+		id, from, _ := strings.Cut(given, "=")
+		if id == "" || from == "" {
 			return fail(exitUsage, "write it as CLIENT-KEY="+what, "%s does not say whose secret it is, or where", quoted(given))
 		}
 		text, err := read(from)

@@ -24,22 +24,11 @@ func (p *process) withAdministration(f *settings, s *service, next http.Handler)
 	if !f.file.Admin.is {
 		return next, nil
 	}
-	h, err := admin.New(s.Server, admin.Options{Keys: s.keys, RemoteAddress: f.options.RemoteAddress, Observe: func(ctx context.Context, e *admin.Event) {
-		level := slog.LevelInfo
-		if e.Status >= http.StatusInternalServerError {
-			level = slog.LevelError
-		}
-		p.log.LogAttrs(ctx, level, "request", slog.Attr{Value: e.LogValue()})
-		p.trail.administered(e)
-		p.metrics.observe(&server.Event{Endpoint: "admin", Status: e.Status, Err: e.Err, Took: e.Took})
-	}})
+	h, err := admin.New(s.Server, admin.Options{Keys: s.keys, RemoteAddress: f.options.RemoteAddress, Observe: p.administered})
 	if err != nil {
 		return nil, serverFailure(err)
 	}
-	u, err := url.Parse(s.Metadata().Issuer)
-	if err != nil {
-		return nil, serverFailure(err)
-	}
+	u, _ := url.Parse(s.Metadata().Issuer) // which the server has taken
 	prefix := strings.TrimSuffix(u.Path, "/") + "/admin/v1/"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, prefix) {
@@ -48,6 +37,17 @@ func (p *process) withAdministration(f *settings, s *service, next http.Handler)
 		}
 		next.ServeHTTP(w, r)
 	}), nil
+}
+
+// administered tells all who look of a request to the API of administrators.
+func (p *process) administered(ctx context.Context, e *admin.Event) {
+	level := slog.LevelInfo
+	if e.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	p.log.LogAttrs(ctx, level, "request", slog.Attr{Value: e.LogValue()})
+	p.trail.administered(e)
+	p.metrics.observe(&server.Event{Endpoint: "admin", Status: e.Status, Err: e.Err, Took: e.Took})
 }
 
 // administered writes what an administrator has changed, or was refused.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/profile/grant"
+	"github.com/jotsuite/jot/server/memstore"
 )
 
 // administered is jot serve with administration, and what is done to it.
@@ -281,4 +283,21 @@ func secretIn(t *testing.T, printed string) string {
 		t.Fatal(printed)
 	}
 	return m[1]
+}
+
+// TestAdministrationBound serves no administration by a server that has no tokens for it, as where it was asked for too late.
+func TestAdministrationBound(t *testing.T) {
+	f, err := serviceFlags{Store: "memory"}.settle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.options.Issuer = "http://localhost:8080"
+	late := func() time.Time {
+		f.file.Admin.is = true
+		return time.Now()
+	}
+	p := &process{c: &serveCmd{}, a: &app{clock: late}, log: slog.New(slog.DiscardHandler), began: f, store: memstore.New()}
+	if g, err := p.generation(t.Context(), f); err == nil || !strings.Contains(err.Error(), "server.options") {
+		t.Errorf("%v %v", g, err)
+	}
 }

@@ -84,7 +84,7 @@ type auditLine struct {
 // trail writes the audit trail. A nil one writes nothing.
 type trail struct {
 	clock  func() time.Time
-	failed func(error) // is told why a line could not be written
+	failed func(error) // is told why a line could not be written, or may not have been
 	name   string      // of the file, or "" where it is a stream
 	lost   atomic.Int64
 
@@ -153,20 +153,27 @@ func (t *trail) reopen() error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if old, ok := t.to.(*os.File); ok {
-		_ = old.Close()
-	}
+	t.end()
 	t.to = f
 	return nil
 }
 
 func (t *trail) close() {
-	if t == nil || t.name == "" {
+	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_ = t.to.(*os.File).Close()
+	t.end()
+}
+
+// end closes the file, if there is one. Some systems tell only now that what was written could not be kept.
+func (t *trail) end() {
+	if f, ok := t.to.(*os.File); ok && t.name != "" {
+		if err := f.Close(); err != nil {
+			t.failed(err)
+		}
+	}
 }
 
 // write writes a line, in one call, so that processes which share a file do not mix theirs.
@@ -193,9 +200,6 @@ func (t *trail) write(l *auditLine) {
 // record is for who administers: what was done, to what, by whom (cli:USER, admin:NAME, server), and how it ended. It
 // returns err as it is.
 func (t *trail) record(by, event, target string, err error) error {
-	if t == nil {
-		return err
-	}
 	l := auditLine{Event: event, Outcome: auditSuccess, By: by, Target: target}
 	if err != nil {
 		l.Outcome, l.Code = auditFailure, codeOf(err)

@@ -156,6 +156,31 @@ func TestAuditLost(t *testing.T) {
 	}
 }
 
+// TestAuditClose tells of a file whose last lines may not have been kept, and leaves a stream open, which is not its own.
+func TestAuditClose(t *testing.T) {
+	s := startObserved(t, "store: memory")
+	for i, end := range []func(){func() { _ = s.trail.reopen() }, s.closeObservers} {
+		if err := s.trail.to.(*os.File).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if end(); strings.Count(s.log.String(), "level=ERROR msg=audit error=") != i+1 || !strings.Contains(s.log.String(), "file already closed") {
+			t.Errorf("%d: %s", i, s.log)
+		}
+	}
+	stream, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := openTrail("stderr", &app{terminal: &terminal{stderr: stream}, clock: time.Now}, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.close()
+	if err := stream.Close(); err != nil {
+		t.Errorf("what is not its own is closed: %v", err)
+	}
+}
+
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

@@ -375,7 +375,8 @@ func TestConnectionsEnd(t *testing.T) {
 
 // TestConnectionsClosesOne closes one connection that waits for each that is new, and no more while it is on its way out.
 func TestConnectionsClosesOne(t *testing.T) {
-	c := newConnections(func() int { return 2 }, slog.New(slog.DiscardHandler))
+	var asked atomic.Int64
+	c := newConnections(func() int { asked.Add(1); return 2 }, slog.New(slog.DiscardHandler))
 	var closed []*closingConn
 	for range 2 {
 		if !c.wait() {
@@ -394,7 +395,13 @@ func TestConnectionsClosesOne(t *testing.T) {
 	case <-closed[1].done:
 		gone, stays = closed[1], closed[0]
 	}
-	c.state(stays, http.StateIdle) // which wakes who waits, with nothing gained
+	for range 20 {
+		was := asked.Load()
+		c.state(stays, http.StateIdle) // which wakes who waits, with nothing gained
+		for asked.Load() == was {
+			time.Sleep(time.Millisecond)
+		}
+	}
 	c.state(gone, http.StateClosed)
 	if !<-let {
 		t.Error("nobody is let in")
@@ -430,6 +437,13 @@ func TestObserveLevels(t *testing.T) {
 		observe(t.Context(), slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), &e)
 		if !strings.Contains(log.String(), "level="+level+" ") {
 			t.Errorf("%+v is logged as %s", e, log.String())
+		}
+	}
+	for level, status := range map[string]int{"ERROR": http.StatusInternalServerError, "INFO": http.StatusForbidden} {
+		var log logBuffer
+		p := &process{log: slog.New(slog.NewTextHandler(&log, nil))}
+		if p.administered(t.Context(), &admin.Event{Status: status}); !strings.Contains(log.String(), "level="+level+" ") {
+			t.Errorf("%d of administrators is logged as %s", status, log.String())
 		}
 	}
 }
@@ -478,8 +492,10 @@ func TestCertificateLook(t *testing.T) {
 	var log logBuffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	nowhere := &keyPair{files: files}
-	if nowhere.look("https://localhost", logger); log.String() != "" {
-		t.Errorf("nothing has changed: %s", log.String())
+	for range 2 {
+		if nowhere.look("https://localhost", logger); strings.Count(log.String(), "there is no file") != 1 {
+			t.Errorf("there are no files: %s", log.String())
+		}
 	}
 	own := newCertificate(t, nil, "localhost")
 	writeFile(t, files.certificate, own.pem())
@@ -526,7 +542,7 @@ func TestCertificateLook(t *testing.T) {
 			t.Errorf("%s: taken: %v\n%s", c.what, taken, log.String())
 		}
 	}
-	if n := strings.Count(log.String(), "there is no file"); n != 1 {
+	if n := strings.Count(log.String(), "there is no file"); n != 2 {
 		t.Errorf("a failure is logged %d times:\n%s", n, log.String())
 	}
 }
@@ -547,7 +563,7 @@ func TestDemoKey(t *testing.T) {
 		code    int
 		want    string
 	}{
-		"no key":     {func(path string) error { return os.WriteFile(path, []byte("none"), 0o600) }, exitUnreadable, "demo-issuer.jwk"},
+		"no key":     {func(path string) error { return os.WriteFile(path, []byte("none"), 0o600) }, exitUnreadable, "[json."},
 		"public":     {func(path string) error { return os.WriteFile(path, public, 0o600) }, exitNoKey, "demo-issuer.jwk"},
 		"a folder":   {func(path string) error { return os.Mkdir(path, 0o700) }, exitFile, "cannot read"},
 		"a link":     {func(path string) error { return os.Symlink("nowhere/at all", path) }, exitFile, "cannot write"},
@@ -596,8 +612,12 @@ func TestSecretsRefused(t *testing.T) {
 			return errors.Join(os.Mkdir(dir, 0o700), os.Symlink("nowhere", dir+"/secrets"))
 		}, "there is no file"},
 		"no base64url": {func(dir string) error {
-			return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(dir+"/secrets", []byte(strings.Repeat("+", 64)), 0o600))
+			return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(dir+"/secrets", []byte(strings.Repeat("A", 64)+"+"), 0o600))
 		}, "is no secret"},
+		"a folder": {func(dir string) error {
+			return errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(dir+"/secrets", 0o700))
+		}, "cannot read"},
+		"a folder that is away": {func(dir string) error { return os.Symlink("nowhere", dir) }, "there is no file"},
 	} {
 		dir := t.TempDir()
 		if err := c.prepare(dir + "/data"); err != nil {
@@ -606,6 +626,82 @@ func TestSecretsRefused(t *testing.T) {
 		code, stdout, stderr := jot(t, "", "client", "list", "--data", dir+"/data", "--store", "sqlite:"+dir+"/jot.db")
 		if code == exitOK || stdout != "" || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: exit code %d: %s%s", name, code, stdout, stderr)
+		}
+	}
+}
+
+// changing is a store while which is asked for its last change something happens.
+type changing struct {
+	serverstore.Store
+	happens func() error
+}
+
+func (c *changing) LastChange(ctx context.Context) (int64, error) {
+	if err := c.happens(); err != nil {
+		return 0, err
+	}
+	return c.Store.LastChange(ctx)
+}
+
+// TestSecretsLost does not go on with secrets that it could not write.
+func TestSecretsLost(t *testing.T) {
+	dir := t.TempDir()
+	set, err := serviceFlags{Data: dir + "/data", Store: "sqlite:" + dir + "/jot.db", over: func(s serverstore.Store) serverstore.Store {
+		return &changing{s, func() error { return os.Remove(dir + "/data") }}
+	}}.settle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.open(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "cannot write") {
+		t.Error(err)
+	}
+}
+
+// TestNoStore has a command that administers refuse what is no store.
+func TestNoStore(t *testing.T) {
+	if code, stdout, stderr := jot(t, "", "client", "list", "--store", "mysql://me:hidden@db"); code != exitUsage || stdout != "" || !strings.Contains(stderr, "is no store") || strings.Contains(stderr, "hidden") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// TestDemoBreaks has the store fail at each call that the demonstration makes: none is shown then.
+func TestDemoBreaks(t *testing.T) {
+	for at, more := int64(0), true; more; at++ {
+		b := &breaks{at: -1}
+		set, err := serviceFlags{Store: "memory", Data: t.TempDir() + "/data", over: b.over}.settle()
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.options.Issuer = "http://localhost:8080"
+		s, err := set.open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.at = at
+		b.calls.Store(0)
+		d, err := set.demo(t.Context(), s, set.options.Issuer)
+		if more = b.calls.Load() > at; !more {
+			if err != nil || d == nil || at < 5 {
+				t.Errorf("after %d calls: %v %v", at, d, err)
+			}
+		} else if err == nil || d != nil || !strings.HasPrefix(err.Error(), "the store cannot be used") {
+			t.Errorf("call %d fails: %v %v", at, d, err)
+		}
+	}
+}
+
+// TestSame has the program that the demonstration names be this one, by whatever name.
+func TestSame(t *testing.T) {
+	needUnix(t)
+	dir := t.TempDir()
+	writeFile(t, dir+"/jot", "")
+	writeFile(t, dir+"/other", "")
+	if err := os.Symlink("jot", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"jot": true, "link": true, "other": false, "none": false} {
+		if same(dir+"/"+name, dir+"/jot") != want || same(dir+"/"+name, dir+"/none") {
+			t.Errorf("%s: %v", name, !want)
 		}
 	}
 }

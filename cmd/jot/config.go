@@ -370,8 +370,7 @@ func (c *configRegistration) options() (*server.Registration, error) {
 
 func scopeNames(list []scalar) (out oauth.Scopes, err error) {
 	for _, s := range list {
-		var one oauth.Scopes
-		if err := one.UnmarshalText([]byte(s.text)); err != nil || len(one) != 1 {
+		if one, _ := oauth.ParseScopes(s.text); !slices.Equal(one, oauth.Scopes{s.text}) { // "a a" is one, too
 			return nil, inLine(s.line, "%s is not the name of one scope", quoted(s.text))
 		}
 		out = append(out, s.text)
@@ -385,8 +384,8 @@ func (s scalar) keys() (jwk.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, _, err := jwk.ParseSet(data, jwk.Binding{})
-	if err != nil || len(set) == 0 {
+	set, _, _ := jwk.ParseSet(data, jwk.Binding{}) // which is empty with an error
+	if len(set) == 0 {
 		return nil, inLine(s.line, "%s is no JWK set with a public key", quoted(s.text))
 	}
 	return set, nil
@@ -420,20 +419,62 @@ func (c *config) secrets() (list [][]byte, err error) {
 	return list, nil
 }
 
-// checkAddress says whether one could listen at s. The example is one at which one could.
-func (s scalar) checkAddress(example string) error {
-	if s.line == 0 {
-		return nil
+// checkAddresses says whether one could listen at all addresses that are given, at the same time.
+func (c *serveCmd) checkAddresses(f *settings) error {
+	places := []struct {
+		option, example string
+		at              scalar
+	}{
+		{"addr", "localhost:8080", cmp.Or(scalar{text: c.Addr}, f.file.Addr, scalar{text: "localhost:8080"})},
+		{"client_certificates.addr", "localhost:8443", f.file.Certificates.Addr},
+		{"metrics", "localhost:9464", cmp.Or(scalar{text: c.Metrics}, f.file.Metrics)},
 	}
-	_, port, err := net.SplitHostPort(s.text)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	if err != nil || port == "" {
-		return inLine(s.line, "%s is no address: write it as %s", quoted(s.text), example)
+	for i, p := range places {
+		if p.at == (scalar{}) {
+			continue
+		}
+		if !isAddress(p.at.text) {
+			return p.at.refuse(p.option, "%s is no address: write it as %s", quoted(p.at.text), p.example)
+		}
+		for _, other := range places[:i] {
+			if sameAddress(p.at.text, other.at.text) {
+				return p.at.refuse(p.option, "%s is where %s is already: give %s another port", quoted(p.at.text), other.option, p.option)
+			}
+		}
 	}
 	return nil
 }
+
+// refuse says what is wrong with an address, in a line of the file or of the command line.
+func (s scalar) refuse(option, format string, args ...any) error {
+	if s.line == 0 {
+		return fail(exitUsage, "give another --"+option+" HOST:PORT", format, args...)
+	}
+	return inLine(s.line, format, args...)
+}
+
+// isAddress reports whether s is a host, or none, and a port. Whether there is the host is found out where the server runs.
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil || port == "" {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port)
+	return err == nil
+}
+
+// sameAddress reports whether who listens at one address is in the way of the other. Port 0 is any that is free.
+func sameAddress(a, b string) bool {
+	x, err := net.ResolveTCPAddr("tcp", a)
+	y, other := net.ResolveTCPAddr("tcp", b)
+	if err != nil || other != nil { // a name that this machine does not know
+		return a == b
+	}
+	return x.Port == y.Port && x.Port != 0 && (x.IP.Equal(y.IP) || isEverywhere(x.IP) || isEverywhere(y.IP))
+}
+
+// isEverywhere reports whether who listens at an address listens at all that this machine has, of IPv4 and of IPv6.
+func isEverywhere(ip net.IP) bool { return len(ip) == 0 || ip.IsUnspecified() }
 
 // read reads the file that s names.
 func (s scalar) read() ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -182,6 +183,7 @@ func TestConfigRefuses(t *testing.T) {
 		"traces":               {"traces: localhost:4318", "line 1: traces go to the URL of a collector"},
 		"encryption":           {"algorithm: RSA-OAEP-256", "line 1: "},
 		"an empty scope":       {"registration:\n  scopes: ['']", "line 2: "},
+		"twice a scope":        {"registration:\n  scopes: [a a]", `line 2: "a a" is not the name of one scope`},
 		"no keys":              {"attesters: empty.json", `line 1: "empty.json" is no JWK set`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -227,6 +229,67 @@ func TestConfigKeysReload(t *testing.T) {
 		}
 		if _, times, err := c.options(); err != nil || times.Reload != want {
 			t.Errorf("%q: %v %v, want %v", text, times.Reload, err, want)
+		}
+	}
+}
+
+// TestConfigAddresses refuses two listeners where there is room for one, and addresses of the command line that are none.
+func TestConfigAddresses(t *testing.T) {
+	const metrics, mtls = "give metrics another port", "give client_certificates.addr another port"
+	for _, c := range []struct{ addr, mtls, metrics, want string }{
+		{"localhost:8080", "", "localhost:8080", metrics},
+		{"127.0.0.1:8080", "", "localhost:8080", metrics},
+		{":8080", "", "127.0.0.1:8080", metrics},
+		{"127.0.0.1:8080", "", "0.0.0.0:8080", metrics},
+		{"[::]:8080", "", "192.0.2.1:http-alt", metrics},
+		{"", "", "localhost:8080", metrics}, // where it listens unless told
+		{"no such host:8080", "", "no such host:8080", metrics},
+		{"localhost:8080", "localhost:8443", "localhost:8443", metrics},
+		{"localhost:8443", "localhost:8443", "", mtls},
+		{"localhost:8080", "localhost:8443", "localhost:9464", ""},
+		{"localhost:8080", "", "localhost:8081", ""},
+		{"192.0.2.1:8080", "", "192.0.2.2:8080", ""},
+		{"no such host:8080", "", "127.0.0.1:8080", ""},
+		{"127.0.0.1:8080", "", "no such host:8080", ""},
+		{"localhost:0", "localhost:0", "localhost:0", ""},
+	} {
+		text, line := "", 0
+		for name, at := range map[string]string{"addr": c.addr, "metrics": c.metrics} {
+			if at != "" {
+				text += name + ": '" + at + "'\n"
+			}
+		}
+		if c.mtls != "" {
+			text += "client_certificates: {addr: '" + c.mtls + "'}\n"
+		}
+		var file config
+		if err := file.parse([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if line = file.Metrics.line; c.want == mtls {
+			line = file.Certificates.Addr.line
+		}
+		err := new(serveCmd).checkAddresses(&settings{file: &file})
+		if (err == nil) != (c.want == "") || err != nil && (!strings.HasPrefix(err.Error(), fmt.Sprintf("line %d: ", line)) || !strings.HasSuffix(err.Error(), c.want)) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	for args, want := range map[string][2]string{
+		"--metrics=localhost:8080":                       {`"localhost:8080" is where addr is already`, "--metrics HOST:PORT"},
+		"--metrics=localhost:1 --addr=localhost:1":       {`"localhost:1" is where addr is already`, "--metrics HOST:PORT"},
+		"--addr=nowhere":                                 {`"nowhere" is no address: write it as localhost:8080`, "--addr HOST:PORT"},
+		"--metrics=localhost:":                           {`"localhost:" is no address: write it as localhost:9464`, "--metrics HOST:PORT"},
+		"--metrics=localhost:9464 --addr=localhost:9465": {},
+	} {
+		code, _, stderr := jot(t, "", append([]string{"serve", "--check"}, strings.Fields(args)...)...)
+		if want[0] == "" {
+			if code != exitOK {
+				t.Errorf("%s: exit code %d: %s", args, code, stderr)
+			}
+			continue
+		}
+		if code != exitUsage || !strings.HasPrefix(stderr, "error: "+want[0]) || !strings.Contains(stderr, "\nhint: give another "+want[1]) {
+			t.Errorf("%s: exit code %d: %s", args, code, stderr)
 		}
 	}
 }

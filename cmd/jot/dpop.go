@@ -69,15 +69,12 @@ func (c *dpopProofCmd) Run(a *app) error {
 		a.warn("methods are compared in their case: %s is not %s", quoted(c.Method), upper)
 	}
 	proof, err := dpop.Sign(context.Background(), key, jwt.Registered{ID: c.Jti, IssuedAt: now}, claims)
-	if refused, ok := errors.AsType[*jwt.ClaimError](err); ok {
+	if err != nil { // which the key is not to blame for
 		hint := ""
-		if refused.Claim == "htu" {
+		if refused, ok := errors.AsType[*jwt.ClaimError](err); ok && refused.Claim == "htu" {
 			hint = "write it as https://api.example/orders"
 		}
 		return fail(exitUsage, hint, "no server would take the proof: %v", err)
-	}
-	if err != nil {
-		return fail(exitRefused, "", "cannot sign: %v%s", err, inCode(err))
 	}
 	a.data(proof + "\n")
 	return nil

@@ -281,6 +281,3 @@ func listenMetrics(addr string) (net.Listener, error) {
 	}
 	return l, nil
 }
-
-// checkMetrics says whether an address can be one of metrics.
-func checkMetrics(addr scalar) error { return addr.checkAddress("localhost:9464") }

@@ -159,7 +159,7 @@ func (p *process) serve(ctx context.Context, stop func(), hup <-chan os.Signal, 
 	} else {
 		log.Info("stopping")
 	}
-	last, cancel := context.WithTimeout(context.Background(), closing)
+	last, cancel := context.WithTimeout(context.Background(), cmp.Or(p.c.patience, closing))
 	defer cancel()
 	if err := h.Shutdown(last); err != nil {
 		_ = h.Close()
@@ -190,7 +190,7 @@ func (c *serveCmd) logger(a *app, f *settings) (*slog.Logger, error) {
 // check makes the server without what it stands on.
 func (c *serveCmd) check(a *app, f *settings) error {
 	_, _, err := tracesWanted(f.file.Traces)
-	if err := cmp.Or(f.file.Addr.checkAddress("localhost:8080"), f.file.Certificates.Addr.checkAddress("localhost:8443"), checkTrail(f.file.Audit), checkMetrics(f.file.Metrics), err); err != nil {
+	if err := cmp.Or(c.checkAddresses(f), checkTrail(f.file.Audit), err); err != nil {
 		return configFailure(c.Config, err)
 	}
 	if _, _, err := f.kind(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -9,9 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	serverstore "github.com/jotsuite/jot/server/store"
 )
 
 // logs waits until the log has a text.
@@ -124,5 +129,39 @@ func TestStopAnswers(t *testing.T) {
 	}
 	if log := s.logged(); !strings.Contains(log, "msg=stopped\n") || strings.Contains(log, "stopped while") {
 		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// TestStopGivesUp ends a server that a request keeps, whose store does not answer.
+func TestStopGivesUp(t *testing.T) {
+	held, release := make(chan struct{}), make(chan struct{})
+	var armed atomic.Bool
+	var once sync.Once
+	over := func(s serverstore.Store) serverstore.Store {
+		return &watchedStore{s, func(ctx context.Context, _ string) (context.Context, func(error)) {
+			if armed.Load() {
+				once.Do(func() { close(held) })
+				<-release
+			}
+			return ctx, func(error) {}
+		}}
+	}
+	s := serveImpatient(t, &serveCmd{Addr: "127.0.0.1:0", patience: 300 * time.Millisecond, serviceFlags: serviceFlags{Store: "memory", Data: t.TempDir() + "/data", over: over}})
+	armed.Store(true)
+	answered := make(chan error, 1)
+	go func() {
+		_, _, err := ask(&http.Client{Transport: &http.Transport{}}, s.url, "nobody", "nothing")
+		answered <- err
+	}()
+	<-held
+	s.signal(syscall.SIGTERM)
+	s.wait(`level=WARN msg="stopped while requests were answered" error=`, 1)
+	if err := <-answered; err == nil {
+		t.Error("the request is answered")
+	}
+	close(release)
+	code := <-s.ended
+	if s.ended <- code; code != exitOK || !strings.Contains(s.log.String(), "msg=stopped\n") {
+		t.Errorf("exit code %d:\n%s", code, s.log)
 	}
 }

@@ -122,8 +122,8 @@ func (t tlsFiles) stat() (all [2]fs.FileInfo) {
 // log is told once.
 func (k *keyPair) look(issuer string, log *slog.Logger) {
 	now := k.files.stat()
-	same := func(a, b fs.FileInfo) bool {
-		return a == nil && b == nil || a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	same := func(a, b fs.FileInfo) bool { // which is false where there is none
+		return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 	}
 	if k.failed == "" && same(now[0], k.seen[0]) && same(now[1], k.seen[1]) {
 		return

@@ -59,7 +59,7 @@ func tracesWanted(place scalar) (to string, ok bool, err error) {
 // openTraces connects to the collector, if there is to be one. It need not answer yet.
 func openTraces(ctx context.Context, place scalar, log *slog.Logger) (*traces, error) {
 	to, ok, err := tracesWanted(place)
-	if err != nil || !ok {
+	if !ok {
 		return nil, err
 	}
 	var options []otlptracehttp.Option

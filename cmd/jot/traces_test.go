@@ -1,19 +1,27 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -160,6 +168,11 @@ func TestTracesWanted(t *testing.T) {
 		"another way":     {"http://localhost:4318", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "", false, "not sent by"},
 		"a password":      {"http://me:hidden@localhost:4318", "", "", "", false, "line 7: traces go to the URL"},
 		"no URL":          {"localhost:4318", "", "", "", false, "line 7: "},
+		"half an address": {"http://[::1", "", "", "", false, "line 7: traces go to the URL"},
+		"no host":         {"http:///traces", "", "", "", false, "line 7: traces go to the URL"},
+		"another scheme":  {"grpc://localhost:4318", "", "", "", false, "line 7: traces go to the URL"},
+		"a key":           {"http://localhost:4318?key=hidden", "", "", "", false, "line 7: traces go to the URL"},
+		"a fragment":      {"http://localhost:4318#hidden", "", "", "", false, "line 7: traces go to the URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, e := range []string{"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"} {
@@ -173,6 +186,61 @@ func TestTracesWanted(t *testing.T) {
 				t.Errorf("%q %v %v", to, ok, err)
 			}
 		})
+	}
+}
+
+// TestTracesRefused has variables of the environment with which no traces could be sent.
+func TestTracesRefused(t *testing.T) {
+	c := newReceiver(t)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	writeFile(t, file, newCertificate(t, nil).pem())
+	for name, x := range map[string]struct{ variable, value, want string }{
+		"TLS without https": {"OTEL_EXPORTER_OTLP_CERTIFICATE", file, "look at the OTEL_ variables"},
+		"no attribute":      {"OTEL_RESOURCE_ATTRIBUTES", "shop", "look at OTEL_RESOURCE_ATTRIBUTES"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(x.variable, x.value)
+			tr, err := openTraces(t.Context(), scalar{c.URL, 7}, slog.New(slog.DiscardHandler))
+			if tr != nil || err == nil || !strings.HasPrefix(asFailure(err).hint, x.want) {
+				t.Errorf("%v %v", tr, err)
+			}
+		})
+	}
+}
+
+// TestTracesLost has a collector to which the last spans cannot be sent.
+func TestTracesLost(t *testing.T) {
+	var log logBuffer
+	tr := &traces{provider: sdktrace.NewTracerProvider(sdktrace.WithBatcher(noExporter{}))}
+	if tr.close(slog.New(slog.NewTextHandler(&log, nil))); !strings.Contains(log.String(), `level=WARN msg=traces error=broken`) {
+		t.Errorf("the log: %s", log.String())
+	}
+}
+
+// noExporter is one that cannot be ended.
+type noExporter struct{}
+
+func (noExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
+
+func (noExporter) Shutdown(context.Context) error { return errBroken }
+
+// TestTracesStatus has spans of requests be errors where the server is to blame (semantic conventions for HTTP spans).
+func TestTracesStatus(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	p := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	tr := &traces{provider: p, tracer: p.Tracer("test")}
+	for _, c := range []struct {
+		status int
+		want   codes.Code
+	}{{http.StatusOK, codes.Unset}, {http.StatusNotFound, codes.Unset}, {http.StatusInternalServerError, codes.Error}} {
+		h := tr.spans("http://localhost:8080", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) }))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		ended := spans.Ended()
+		span := ended[len(ended)-1]
+		if w.Code != c.status || span.Status().Code != c.want || !slices.Contains(span.Attributes(), attribute.Int("http.response.status_code", c.status)) {
+			t.Errorf("%d: %v %v", c.status, span.Status(), span.Attributes())
+		}
 	}
 }
 
