@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jotsuite/jot/internal/profile"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/accesstoken"
@@ -213,7 +214,7 @@ func (g *Guard) token(ctx context.Context, raw string) (*Token, error) {
 		return ofJWT(t), nil
 	}
 	if refusal, ok := errors.AsType[*jwt.RejectError](err); ok {
-		return nil, invalid("the access token is refused: "+strings.Join(refusal.Codes(), ", "), err)
+		return nil, invalid("the access token is refused: "+profile.Told(refusal), err)
 	}
 	return nil, unavailable(err)
 }

@@ -176,7 +176,7 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 		if c == nil {
 			return nil, unknown("client.unknown", "there is no such client")
 		}
-		return nil, unknown("client.method", "the client has no secret of this kind")
+		return nil, unknown("client.method", "the client has registered "+c.method+", and sends a secret")
 	case c.ChosenSecret != "" && q.o.VerifySecret == nil:
 		return nil, errDocument.With("there is a chosen secret, and no Options.VerifySecret")
 	case c.ChosenSecret != "":
@@ -196,7 +196,7 @@ func (q *request) secret(id, secret, method string) (*client, error) {
 		return nil, unknown("client.secret", "the secret is another")
 	}
 	if c.method != method {
-		return nil, unknown("client.method", "the client has registered another method")
+		return nil, unknown("client.method", "the client has registered "+c.method+", and sends its secret as "+method+" does")
 	}
 	q.event.OldSecret = old
 	return c, nil
@@ -235,11 +235,8 @@ func (q *request) assertion(id string) (*client, error) {
 		ctx = context.WithValue(ctx, heldKey{}, &q.held)
 	}
 	t, err := q.assertions.Verify(ctx, q.form.Get("client_assertion"), clientauth.Expect{ClientID: id, NoClientID: id == ""})
-	if r, ok := errors.AsType[*jwt.RejectError](err); ok && (errors.Is(r, jwt.ErrNoKey) || errors.Is(r, jwt.ErrSignature)) {
-		return nil, stranger(err) // whose key it is not; what else is wrong is told to who has the key
-	}
 	if err != nil {
-		return nil, refused(oauth.InvalidClient, "the client_assertion", err) // RFC 7521, Section 4.2.1
+		return nil, q.unasserted(err)
 	}
 	c, err := q.lookup(t.Subject)
 	switch {
@@ -250,6 +247,25 @@ func (q *request) assertion(id string) (*client, error) {
 	}
 	q.event.OldSecret = slices.ContainsFunc(c.oldSecret, func(k jwk.Key) bool { return k == t.Key })
 	return c, nil
+}
+
+// unasserted is what is wrong with a client assertion: for who has a key of the client, and else for the operator alone.
+func (q *request) unasserted(err error) error {
+	r, ok := errors.AsType[*jwt.RejectError](err)
+	if !ok {
+		return err
+	}
+	c, _ := q.lookup(claimed(q.form.Get("client_assertion"), "sub")) // where the store does not answer, it is a refusal all the same
+	if !errors.Is(r, jwt.ErrNoKey) && !errors.Is(r, jwt.ErrSignature) {
+		return q.refused(oauth.InvalidClient, "the client_assertion", err) // RFC 7521, Section 4.2.1
+	}
+	switch {
+	case c == nil:
+		return unknown("client.unknown", "the client_assertion is of no client that there is")
+	case c.method != clientauth.PrivateKeyJWT && c.method != clientauth.ClientSecretJWT:
+		return unknown("client.method", "the client has registered "+c.method+", and sends a client_assertion")
+	}
+	return stranger(err)
 }
 
 // attested is attest_jwt_client_auth.
@@ -288,7 +304,7 @@ func (q *request) bare(id string) (*client, error) {
 		return c, nil
 	}
 	if c.method != methodTLS && c.method != methodSelfSignedTLS {
-		return nil, unknown("client.credentials", "the client has sent no credentials")
+		return nil, unknown("client.credentials", "the client has registered "+c.method+", and sends its client_id alone")
 	}
 	certificate, err := q.certificate()
 	switch {

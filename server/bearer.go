@@ -4,10 +4,13 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/server/store"
 )
+
+var errUntrusted = fault.New("issuer.untrusted", "RFC 7523, Section 3", "server: there is no trusted issuer of that name")
 
 // jwtBearer is access that a trusted issuer grants with a JWT (RFC 7523, Section 2.1).
 func (q *request) jwtBearer() error {
@@ -35,8 +38,13 @@ func (q *request) jwtBearer() error {
 	if err != nil {
 		return err
 	}
+	untrusted := errUntrusted
+	if i != nil {
+		q.event.AttemptedIssuer = i.Issuer
+		untrusted = errUntrusted.With("its grants have the other grant_type")
+	}
 	if i == nil || i.LegacyBitbucket != bitbucket {
-		return invalid(oauth.InvalidGrant, "the issuer of the assertion is not trusted, or not for this grant_type", nil)
+		return invalid(oauth.InvalidGrant, "the issuer of the assertion is not trusted, or not for this grant_type", untrusted)
 	}
 	if len(i.Clients) > 0 && (q.client == nil || !slices.Contains(i.Clients, q.client.ID)) {
 		return invalid(oauth.UnauthorizedClient, "the client may not present grants of this issuer", nil)
@@ -45,9 +53,9 @@ func (q *request) jwtBearer() error {
 	t, err := i.verifier.Verify(ctx, req.Assertion)
 	end(err)
 	if err != nil {
-		return refused(oauth.InvalidGrant, "the assertion", err) // RFC 7523, Section 3.1
+		return q.refused(oauth.InvalidGrant, "the assertion", err) // RFC 7523, Section 3.1
 	}
-	q.event.Issuer = i.Issuer
+	q.event.Issuer, q.event.AttemptedIssuer = i.Issuer, ""
 	a := &access{client: q.client, clientID: i.Issuer, subject: i.SubjectPrefix + t.Subject, cnf: cnf}
 	if !store.ValidName(a.subject) {
 		return invalid(oauth.InvalidGrant, "the subject of the assertion is too long", nil)
@@ -75,7 +83,7 @@ func (q *request) jwtBearer() error {
 
 // trusted returns the issuer of a JWT, or nil where it is not trusted.
 func (q *request) trusted(raw string) (*issuer, error) {
-	i, err := q.issuer(q.ctx, named(raw))
+	i, err := q.issuer(q.ctx, claimed(raw, "iss"))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

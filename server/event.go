@@ -29,6 +29,9 @@ type Event struct {
 	Grant     string // grant_type, one of those that are known
 	Issuer    string // of the JWT that was the grant, once it is verified
 
+	// AttemptedIssuer is the trusted issuer that the JWT names which is no good as a grant. Whether it has made it nobody knows.
+	AttemptedIssuer string
+
 	// Of the token that was issued, or asked about.
 	TokenID  string // jti, which a revocation names too
 	Family   string // the grant that refresh tokens stand for
@@ -57,6 +60,7 @@ func (e *Event) LogValue() slog.Value {
 		{"method", e.Method},
 		{"grant", e.Grant},
 		{"issuer", e.Issuer},
+		{"attempted_issuer", e.AttemptedIssuer},
 		{"jti", e.TokenID},
 		{"family", e.Family},
 		{"sub", e.Subject},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/jwa"
 	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/clientauth"
 	"github.com/jotsuite/jot/profile/exchange"
@@ -121,7 +124,7 @@ func TestEvents(t *testing.T) {
 		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "c")}, "token", 401, "client.credentials", ""},
 		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", m.ID)}, "token", 401, "client.certificate", ""},
 		{call{path: "/token", form: form("grant_type", "client_credentials", "client_id", "open")}, "token", 400, oauth.UnauthorizedClient, ""},
-		{assertion(stranger), "token", 401, "key.none", ""},
+		{assertion(stranger), "token", 401, "client.method", ""},
 		{proof, "token", 400, "token.malformed", ""},
 		{grants("grant_type", "client_credentials", "scope", "all"), "token", 400, oauth.InvalidScope, ""},
 		{grants("grant_type", "client_credentials", "resource", "https://elsewhere.example"), "token", 400, oauth.InvalidTarget, ""},
@@ -324,4 +327,62 @@ func (s *told) Use(ctx context.Context, now time.Time, uses ...store.Use) ([]boo
 func (s *told) AddGrant(ctx context.Context, g store.Grant) error {
 	s.call(ctx, "AddGrant")
 	return s.Store.AddGrant(ctx, g)
+}
+
+// TestEventAttempted looks at what the operator is told of a JWT that is refused: why, in words, and of which client or issuer. Who has sent it is
+// told no more than whether it may be who it says.
+func TestEventAttempted(t *testing.T) {
+	a := start(t, server.Options{})
+	k, stranger := key(t), key(t)
+	a.add("k", clientauth.PrivateKeyJWT, func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
+	a.add("basic", "", nil)
+	a.trust(k, nil)
+	if _, err := a.SaveIssuer(ctx, server.TrustedIssuer{Issuer: "app", LegacyBitbucket: true, Subjects: []string{"*"}}); err != nil {
+		t.Fatal(err)
+	}
+	assert := func(k jwk.Signer, id string, change func(*jwt.Registered)) url.Values {
+		return form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", a.assert(k, func(r *jwt.Registered) {
+			if r.Issuer, r.Subject = id, id; change != nil {
+				change(r)
+			}
+		}))
+	}
+	late := func(r *jwt.Registered) { r.Expiry = r.Expiry.Add(-time.Hour) }
+	elsewhere := func(r *jwt.Registered) { r.Audience = jwt.Audience{"https://elsewhere.example"} }
+	of := func(issuer string) func(*jwt.Registered) { return func(r *jwt.Registered) { r.Issuer = issuer } }
+	grants := func(raw string) url.Values { return form("grant_type", grant.GrantType, "assertion", raw) }
+	const unknown = "the client is unknown, or has not authenticated by the method and with the credentials that it has registered"
+	for name, x := range map[string]struct {
+		form                     url.Values
+		client, issuer           string
+		code, cause, description string
+	}{
+		"another key":           {assert(stranger, "k", nil), "k", "", "key.none", "no key fits", unknown},
+		"no such client":        {assert(stranger, "nobody", nil), "", "", "client.unknown", "of no client that there is", unknown},
+		"another method":        {assert(k, "basic", nil), "basic", "", "client.method", "the client has registered client_secret_basic, and sends a client_assertion", unknown},
+		"an old assertion":      {assert(k, "k", late), "k", "", "exp.expired", "want a time after", "the client_assertion is refused: exp.expired (the token has expired)"},
+		"one for another":       {assert(k, "k", elsewhere), "k", "", "aud.mismatch", "want", "the client_assertion is refused: aud.mismatch (the audience is not accepted); aud is to be " + a.URL},
+		"no JWT":                {form("grant_type", "client_credentials", "client_assertion_type", clientauth.AssertionType, "client_assertion", "x"), "", "", "token.malformed", "three parts", "the client_assertion is refused: token.malformed (the token is malformed)"},
+		"a grant of another":    {grants(a.grantOf(stranger, nil)), "", stsURL, "key.none", "no key fits", "the assertion is refused: key.none (no key fits)"},
+		"an old grant":          {grants(a.grantOf(k, late)), "", stsURL, "exp.expired", "want a time after", "the assertion is refused: exp.expired (the token has expired)"},
+		"a grant for another":   {grants(a.grantOf(k, elsewhere)), "", stsURL, "aud.mismatch", "want", "the assertion is refused: aud.mismatch (the audience is not accepted), aud.not_sole (aud: want no other server beside this one); aud is to be " + a.URL},
+		"a grant of a stranger": {grants(a.grantOf(stranger, of("https://stranger.example"))), "", "", "issuer.untrusted", "no trusted issuer", "the issuer of the assertion is not trusted, or not for this grant_type"},
+		"another grant_type":    {grants(a.grantOf(k, of("app"))), "", "app", "issuer.untrusted", "the other grant_type", "the issuer of the assertion is not trusted, or not for this grant_type"},
+	} {
+		w := a.do(call{path: "/token", form: x.form})
+		e := a.last()
+		if e.Attempted != x.client || e.AttemptedIssuer != x.issuer || e.Client != "" || e.Issuer != "" {
+			t.Errorf("%s: attempted %q, issuer %q", name, e.Attempted, e.AttemptedIssuer)
+		}
+		if fault.CodeOf(e.Err.Cause) != x.code || !strings.Contains(e.Err.Cause.Error(), x.cause) {
+			t.Errorf("%s: %v", name, e.Err.Cause)
+		}
+		if w.text("error_description") != x.description {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+	}
+	// What is accepted is attempted no more.
+	if a.do(call{path: "/token", form: grants(a.grantOf(k, nil))}).want(t, 200, ""); a.last().AttemptedIssuer != "" || a.last().Issuer != stsURL {
+		t.Error(a.last())
+	}
 }

@@ -212,7 +212,7 @@ func (s *Server) permit(ctx context.Context, x *exchange.Exchange) (bool, error)
 
 // accessToken verifies an access token: of this server, or of a trusted issuer.
 func (s *Server) accessToken(ctx context.Context, raw string) (*exchange.Token, error) {
-	if isJWT(raw) && named(raw) != s.o.Issuer {
+	if isJWT(raw) && claimed(raw, "iss") != s.o.Issuer {
 		return s.foreign(ctx, exchange.AccessToken, raw)
 	}
 	return s.ownToken(ctx, raw)
@@ -220,7 +220,7 @@ func (s *Server) accessToken(ctx context.Context, raw string) (*exchange.Token, 
 
 // foreign verifies a token that a trusted issuer has made for others.
 func (s *Server) foreign(ctx context.Context, of exchange.TokenType, raw string) (*exchange.Token, error) {
-	i, err := s.issuer(ctx, named(raw))
+	i, err := s.issuer(ctx, claimed(raw, "iss"))
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
@@ -280,7 +280,7 @@ func (s *Server) ownToken(ctx context.Context, raw string) (*exchange.Token, err
 
 // issuersToken verifies a JWT of a trusted issuer, as a grant: it is good once, and its subject is told from those of others.
 func (s *Server) issuersToken(ctx context.Context, raw string) (*exchange.Token, error) {
-	i, err := s.issuer(ctx, named(raw))
+	i, err := s.issuer(ctx, claimed(raw, "iss"))
 	if errors.Is(err, store.ErrNotFound) || err == nil && i.LegacyBitbucket {
 		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the issuer of the token is not trusted"}
 	}

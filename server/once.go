@@ -63,7 +63,7 @@ func (q *request) settle() error {
 	if !h.replayed {
 		return nil
 	}
-	return refused(oauth.InvalidClient, "the client_assertion", jwt.Refuse(&jwt.ClaimError{
+	return q.refused(oauth.InvalidClient, "the client_assertion", jwt.Refuse(&jwt.ClaimError{
 		Claim: "jti", Code: "jti.replayed", Got: h.id, Want: "a token that was not used before", Spec: "RFC 7519, Section 4.1.7",
 	}))
 }

@@ -301,7 +301,7 @@ func (q *request) stated(b []byte, statement string) (*oauth.ClientMetadata, err
 	}
 	t, err := q.statements.Verify(q.ctx, statement)
 	if err != nil {
-		return nil, refused(oauth.InvalidSoftwareStatement, "the software statement", err)
+		return nil, q.refused(oauth.InvalidSoftwareStatement, "the software statement", err)
 	}
 	all := map[string]json.RawMessage{}
 	_ = strictjson.Unmarshal(bytes.Clone(b), &all, strictjson.Limits{}) // which has been read as metadata

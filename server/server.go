@@ -364,12 +364,17 @@ func invalid(code, description string, cause error) error {
 	return &oauth.Error{Code: code, Description: description, Cause: cause}
 }
 
-// refused is the refusal of a token with its codes, or what the server failed with.
-func refused(code, what string, err error) error {
-	if r, ok := errors.AsType[*jwt.RejectError](err); ok {
-		return invalid(code, what+" is refused: "+strings.Join(r.Codes(), ", "), err)
+// refused is the refusal of a token and why, or what the server failed with.
+func (s *Server) refused(code, what string, err error) error {
+	r, ok := errors.AsType[*jwt.RejectError](err)
+	if !ok {
+		return err
 	}
-	return err
+	description := what + " is refused: " + profile.Told(r)
+	if slices.ContainsFunc(r.Codes(), func(c string) bool { return strings.HasPrefix(c, "aud.") }) {
+		description += "; aud is to be " + s.o.Issuer // of all that is made for a server, which may accept others
+	}
+	return invalid(code, description, err)
 }
 
 const formType = "application/x-www-form-urlencoded"

@@ -68,17 +68,20 @@ type auditLine struct {
 	Remote string `json:"remote,omitempty"`
 	Client string `json:"client,omitempty"`
 	// Attempted is a client that someone has named and not authenticated as.
-	Attempted string   `json:"attempted,omitempty"`
-	Method    string   `json:"method,omitempty"`
-	Grant     string   `json:"grant,omitempty"`
-	Issuer    string   `json:"issuer,omitempty"`
-	Subject   string   `json:"sub,omitempty"`
-	Scope     string   `json:"scope,omitempty"`
-	Audience  []string `json:"aud,omitempty"`
-	TokenID   string   `json:"jti,omitempty"`
-	Family    string   `json:"family,omitempty"`
-	Bound     string   `json:"bound,omitempty"`
-	Detail    string   `json:"detail,omitempty"` // such as the version that was started
+	Attempted string `json:"attempted,omitempty"`
+	Method    string `json:"method,omitempty"`
+	Grant     string `json:"grant,omitempty"`
+	Issuer    string `json:"issuer,omitempty"`
+	// AttemptedIssuer is a trusted issuer that a JWT names which is refused.
+	AttemptedIssuer string `json:"attempted_issuer,omitempty"`
+
+	Subject  string   `json:"sub,omitempty"`
+	Scope    string   `json:"scope,omitempty"`
+	Audience []string `json:"aud,omitempty"`
+	TokenID  string   `json:"jti,omitempty"`
+	Family   string   `json:"family,omitempty"`
+	Bound    string   `json:"bound,omitempty"`
+	Detail   string   `json:"detail,omitempty"` // such as the version that was started
 }
 
 // trail writes the audit trail. A nil one writes nothing.
@@ -229,7 +232,7 @@ func (t *trail) observe(_ context.Context, e *server.Event) {
 		return
 	}
 	l := auditLine{
-		Outcome: auditSuccess, By: "anonymous", Remote: e.Remote, Client: e.Client, Attempted: e.Attempted, Method: e.Method, Grant: e.Grant, Issuer: e.Issuer,
+		Outcome: auditSuccess, By: "anonymous", Remote: e.Remote, Client: e.Client, Attempted: e.Attempted, Method: e.Method, Grant: e.Grant, Issuer: e.Issuer, AttemptedIssuer: e.AttemptedIssuer,
 		Subject: e.Subject, Scope: e.Scope, Audience: e.Audience, TokenID: e.TokenID, Family: e.Family, Bound: e.Bound,
 	}
 	switch {

@@ -62,6 +62,19 @@ func (e *Error) Is(target error) bool {
 	return e.root() == t // which is never nil
 }
 
+// Sentence returns what the sentinel says whose code is reported of err, without the details of one case, which are not for everybody. It is
+// "" where nothing has a code.
+func Sentence(err error) string {
+	var f *Error
+	if !errors.As(err, &f) {
+		return ""
+	}
+	for inner := (*Error)(nil); errors.As(f.cause, &inner); {
+		f = inner // whose code Wrap has taken
+	}
+	return f.root().text
+}
+
 // Unwrap returns the cause, if there is one.
 func (e *Error) Unwrap() error { return e.cause }
 

@@ -80,3 +80,18 @@ func TestCodeOf(t *testing.T) {
 		}
 	}
 }
+
+// What everybody may be told is the sentence of the code alone.
+func TestSentence(t *testing.T) {
+	for want, errs := range map[string][]error{
+		"outer": {errOuter, errOuter.With("at 3"), errOuter.With("at 3").With("of 4"), errOuter.Wrap(io.EOF), fmt.Errorf("before: %w", errOuter.With("at 3"))},
+		"inner": {errInner, errOuter.Wrap(errInner), errOuter.Wrap(errInner.With("at 3")).With("of 4"), errOuter.Wrap(fmt.Errorf("between: %w", errInner.Wrap(io.EOF)))},
+		"":      {nil, io.EOF},
+	} {
+		for _, err := range errs {
+			if got := fault.Sentence(err); got != want {
+				t.Errorf("%v: %q, want %q", err, got, want)
+			}
+		}
+	}
+}

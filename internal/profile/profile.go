@@ -116,6 +116,20 @@ func (r *Refusals) Refuse(code, claim, got, want, spec string) {
 	*r = append(*r, &jwt.ClaimError{Claim: claim, Code: code, Got: got, Want: want, Spec: spec})
 }
 
+// Told is why a token is refused, for whoever has sent it: the codes, and a sentence for each that says nothing of the policy but what the
+// specification of the kind does.
+func Told(e *jwt.RejectError) string {
+	all := e.Unwrap()
+	words := make([]string, len(all))
+	for i, err := range all {
+		words[i] = fault.CodeOf(err)
+		if s := fault.Sentence(err); s != "" {
+			words[i] += " (" + s + ")"
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
 // Require refuses the registered claims of names that are absent, with the codes of package jwt.
 func (r *Refusals) Require(c *jwt.Registered, spec string, names ...string) {
 	for _, name := range names {

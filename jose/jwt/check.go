@@ -117,7 +117,7 @@ func adopt(refusals, more []*ClaimError) []*ClaimError {
 			continue
 		}
 		e.Claim, e.Got = bound(e.Claim), bound(e.Got)
-		e.cause = fault.New(e.Code, e.Spec, "a rule of the caller")
+		e.cause = fault.New(e.Code, e.Spec, e.rule())
 		if i := slices.IndexFunc(ofClaims, func(f *fault.Error) bool { return f.Code() == e.Code }); i >= 0 {
 			e.cause = ofClaims[i]
 		}

@@ -23,7 +23,7 @@ var (
 	errLifetime = fault.New("exp.lifetime", "RFC 7523, Section 3", "the token lives too long")
 	errEarly    = fault.New("nbf.early", "RFC 7519, Section 4.1.5", "the token is not valid yet")
 	errIssuedAt = fault.New("iat.future", "RFC 7519, Section 4.1.6", "the time of issue is not accepted")
-	errReplay   = fault.New("jti.replayed", "RFC 7519, Section 4.1.7", "the token's identifier is not accepted")
+	errReplay   = fault.New("jti.replayed", "RFC 7519, Section 4.1.7", "the token was used before")
 	errPolicy   = fault.New("policy.invalid", "RFC 8725, Section 3", "the policy is invalid")
 	errCollide  = fault.New("claim.collision", "RFC 7519, Section 4", "a claim of your own has the name of a registered one")
 
@@ -168,6 +168,14 @@ func (e *ClaimError) Error() string {
 		s += ": want " + e.Want
 	}
 	return s
+}
+
+// rule is what the claim and the policy are to each other, in a sentence without anything of the token.
+func (e *ClaimError) rule() string {
+	if e.Want == "" {
+		return ""
+	}
+	return e.Claim + ": want " + e.Want
 }
 
 // Is reports whether target is [ErrMissing] and the claim is absent; the other

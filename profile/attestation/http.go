@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/jotsuite/jot/internal/nonce"
@@ -177,7 +176,7 @@ func Error(err error) *oauth.Error {
 		return nil
 	}
 	t, _ := errors.AsType[*tokenError](err)
-	answer := &oauth.Error{Code: oauth.InvalidClientAttestation, Description: "refused: " + strings.Join(refused.Codes(), " "), Cause: err}
+	answer := &oauth.Error{Code: oauth.InvalidClientAttestation, Description: "refused: " + profile.Told(refused), Cause: err}
 	switch {
 	case refused.Only("challenge.missing", "challenge.mismatch"):
 		answer.Code = oauth.UseAttestationChallenge

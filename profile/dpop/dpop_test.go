@@ -478,9 +478,9 @@ func TestAnswers(t *testing.T) {
 		"a failure":      {io.EOF, "", `DPoP algs="ES256 PS256"`},
 		"no nonce":       {refused("nonce.missing"), "use_dpop_nonce", `DPoP error="use_dpop_nonce", error_description="the DPoP proof needs the nonce of this response", algs="ES256 PS256"`},
 		"an old nonce":   {refused("nonce.mismatch"), "use_dpop_nonce", `DPoP error="use_dpop_nonce", error_description="the DPoP proof needs the nonce of this response", algs="ES256 PS256"`},
-		"that and more":  {refused("htm.mismatch", "nonce.mismatch"), "invalid_dpop_proof", `DPoP error="invalid_dpop_proof", error_description="the DPoP proof is refused: htm.mismatch nonce.mismatch", algs="ES256 PS256"`},
+		"that and more":  {refused("htm.mismatch", "nonce.mismatch"), "invalid_dpop_proof", `DPoP error="invalid_dpop_proof", error_description="the DPoP proof is refused: htm.mismatch (x: want w), nonce.mismatch (x: want w)", algs="ES256 PS256"`},
 		"another key":    {refused("jkt.mismatch"), "invalid_dpop_proof", `DPoP error="invalid_token", error_description="the token is bound to another key", algs="ES256 PS256"`},
-		"that and more ": {refused("jkt.mismatch", "htm.mismatch"), "invalid_dpop_proof", `DPoP error="invalid_dpop_proof", error_description="the DPoP proof is refused: jkt.mismatch htm.mismatch", algs="ES256 PS256"`},
+		"that and more ": {refused("jkt.mismatch", "htm.mismatch"), "invalid_dpop_proof", `DPoP error="invalid_dpop_proof", error_description="the DPoP proof is refused: jkt.mismatch (x: want w), htm.mismatch (x: want w)", algs="ES256 PS256"`},
 	} {
 		e := Error(tc.err)
 		if tc.code == "" && e != nil || tc.code != "" && (e == nil || e.Code != tc.code || !errors.Is(e, tc.err)) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jotsuite/jot/internal/profile"
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 )
@@ -51,7 +52,7 @@ func Error(err error) *oauth.Error {
 	if refused.Only("nonce.missing", "nonce.mismatch") {
 		return &oauth.Error{Code: oauth.UseDPoPNonce, Description: "the DPoP proof needs the nonce of this response", Cause: err}
 	}
-	return &oauth.Error{Code: oauth.InvalidDPoPProof, Description: "the DPoP proof is refused: " + strings.Join(refused.Codes(), " "), Cause: err}
+	return &oauth.Error{Code: oauth.InvalidDPoPProof, Description: "the DPoP proof is refused: " + profile.Told(refused), Cause: err}
 }
 
 // Challenge is the challenge of a resource server: with the algorithms that it accepts and, where err is the refusal of

@@ -56,7 +56,7 @@ func Example() {
 	fmt.Println(err, errors.Is(err, &oauth.Error{Code: oauth.InvalidRequestObject}))
 	// Output:
 	// https://c.example/cb 86400 true
-	// oauth: invalid_request_object: the request object is refused: client_id.mismatch true
+	// oauth: invalid_request_object: the request object is refused: client_id.mismatch (client_id: want the client of the request) true
 }
 
 // The endpoint for pushed requests keeps what a client that has authenticated asks for, and hands it out once.

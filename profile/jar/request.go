@@ -169,7 +169,7 @@ func (v *Verifier) signed(ctx context.Context, outside url.Values, client, objec
 	if q.Token, err = v.Verify(ctx, object, Expect{ClientID: client}); err != nil {
 		// RFC 9101, Sections 6.1 and 6.2.
 		if r, ok := errors.AsType[*jwt.RejectError](err); ok {
-			return nil, invalid(oauth.InvalidRequestObject, "the request object is refused: "+strings.Join(r.Codes(), " "), err)
+			return nil, invalid(oauth.InvalidRequestObject, "the request object is refused: "+profile.Told(r), err)
 		}
 		return nil, err
 	}

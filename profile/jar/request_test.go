@@ -144,7 +144,7 @@ func empties() url.Values {
 // What is public of a refusal says why, and the cause is the refusal of the token.
 func TestResolveErrors(t *testing.T) {
 	_, err := verifier(t, some()).Resolve(ctx, query("client_id", "c1", "request", sign(t, "exp", now-61, "nbf", nil, "aud", "x")))
-	if err == nil || err.Error() != "oauth: invalid_request_object: the request object is refused: exp.expired aud.mismatch" {
+	if err == nil || err.Error() != "oauth: invalid_request_object: the request object is refused: exp.expired (the token has expired), aud.mismatch (the audience is not accepted)" {
 		t.Error(err)
 	}
 	profiletest.Want(t, err, "exp.expired", "aud.mismatch")

@@ -54,7 +54,7 @@ func Example() {
 	// Output:
 	// end 08a5019c-17e1-4977-8f42-65a12843ea02 of alice true
 	// 200
-	// {"error":"invalid_request","error_description":"the logout token is refused: jti.replayed"}
+	// {"error":"invalid_request","error_description":"the logout token is refused: jti.replayed (the token was used before)"}
 }
 
 // A client without an endpoint of this package verifies the token itself.

@@ -30,7 +30,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/jotsuite/jot/internal/profile"
@@ -210,7 +209,7 @@ func (v *Verifier) Handler(end func(ctx context.Context, t *jwt.Token[Claims]) e
 		// Section 2.8: whatever went wrong is a 400; the body is for people.
 		refusal := &oauth.Error{Code: oauth.ServerError, Status: http.StatusBadRequest}
 		if e, ok := errors.AsType[*jwt.RejectError](err); ok {
-			refusal.Code, refusal.Description = oauth.InvalidRequest, "the logout token is refused: "+strings.Join(e.Codes(), " ")
+			refusal.Code, refusal.Description = oauth.InvalidRequest, "the logout token is refused: "+profile.Told(e)
 		} else if e, ok := errors.AsType[*oauth.Error](err); ok {
 			refusal = e
 		}

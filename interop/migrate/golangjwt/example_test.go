@@ -131,7 +131,7 @@ func Example_middleware() {
 	fmt.Println(get(api, "ey"))
 	// Output:
 	// 200 alice
-	// 401 {"error":"invalid_token","error_description":"the access token is refused: token.malformed"}
+	// 401 {"error":"invalid_token","error_description":"the access token is refused: token.malformed (the token is malformed)"}
 }
 
 func Example_unverified() {
