@@ -21,6 +21,7 @@ import (
 	"github.com/jotsuite/jot/jose/jwt"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/profile/clientauth"
+	"github.com/jotsuite/jot/profile/dpop"
 	"github.com/jotsuite/jot/profile/exchange"
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/server"
@@ -130,7 +131,7 @@ func TestEvents(t *testing.T) {
 		{grants("grant_type", "client_credentials", "resource", "https://elsewhere.example"), "token", 400, oauth.InvalidTarget, ""},
 		{grants("grant_type", grant.GrantType, "assertion", a.grantOf(stranger, nil)), "token", 400, "key.none", ""},
 		{grants("grant_type", grant.GrantType, "assertion", "x"), "token", 400, "", ""},
-		{grants("grant_type", "refresh_token", "refresh_token", "x"), "token", 400, oauth.InvalidGrant, ""},
+		{grants("grant_type", "refresh_token", "refresh_token", "x"), "token", 400, "refresh.unknown", ""},
 		{grants("grant_type", exchange.GrantType, "subject_token", "x", "subject_token_type", string(exchange.AccessToken)), "token", 400, "", ""},
 		{call{path: "/token", header: h, form: cc}, "token", 503, oauth.TemporarilyUnavailable, down},
 		{call{path: "/token", header: h, form: cc}, "token", 503, oauth.TemporarilyUnavailable, lost},
@@ -384,5 +385,90 @@ func TestEventAttempted(t *testing.T) {
 	// What is accepted is attempted no more.
 	if a.do(call{path: "/token", form: grants(a.grantOf(k, nil))}).want(t, 200, ""); a.last().AttemptedIssuer != "" || a.last().Issuer != stsURL {
 		t.Error(a.last())
+	}
+}
+
+// TestEventCauses looks at the causes behind answers that are the same whatever was wrong.
+func TestEventCauses(t *testing.T) {
+	now := newClock()
+	a := start(t, server.Options{Clock: now.now, NoDPoPNonce: true})
+	k, other := key(t), key(t)
+	a.trust(k, nil)
+	c, d, public := a.add("c", "", nil), a.add("d", "", nil), a.add("public", "none", nil)
+	free := a.add("free", "", func(c *server.Client) { c.Impersonation, c.Delegation = true, true })
+	refresh := func(c *server.Client, token string, more ...string) call {
+		return call{path: "/token", header: basic(c.ID, c.Secret), form: form(append([]string{"grant_type", "refresh_token", "refresh_token", token}, more...)...)}
+	}
+	swap := func(c *server.Client, more ...string) call {
+		subject := a.token(d, "grant_type", "client_credentials").text("access_token")
+		return call{path: "/token", header: basic(c.ID, c.Secret), form: form(append([]string{
+			"grant_type", exchange.GrantType, "subject_token", subject, "subject_token_type", string(exchange.AccessToken),
+		}, more...)...)}
+	}
+	actor := func(c *server.Client) []string {
+		return []string{"actor_token", a.token(c, "grant_type", "client_credentials").text("access_token"), "actor_token_type", string(exchange.AccessToken)}
+	}
+	reused := a.family(c, k)
+	a.do(refresh(c, reused)).want(t, 200, "")
+	now.add(time.Hour)
+	a.do(refresh(c, reused)).want(t, 400, oauth.InvalidGrant)
+	old := a.family(c, k)
+	now.add(1000 * time.Hour)
+	// Of a public client the tokens are bound.
+	proved := func(k *jwk.PrivateKey) http.Header {
+		raw, err := dpop.Sign(ctx, k, jwt.Registered{IssuedAt: now.now()}, dpop.Claims{Method: "POST", URL: a.URL + "/token"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return http.Header{"Dpop": {raw}}
+	}
+	w := a.do(call{path: "/token", header: proved(k), form: form("grant_type", grant.GrantType, "client_id", public.ID, "assertion", a.grantOf(k, nil))})
+	w.want(t, 200, "")
+	for name, x := range map[string]struct {
+		call
+		code string
+	}{
+		"a token that is none":      {refresh(c, "x"), "refresh.unknown"},
+		"one that has ended":        {refresh(c, old), "refresh.ended"},
+		"one that has ended, less":  {refresh(c, old, "scope", "read"), "refresh.ended"},
+		"one of a grant that ended": {refresh(c, reused), "refresh.ended"},
+		"another client's":          {refresh(d, a.family(c, k)), "refresh.foreign"},
+		"another client's, less":    {refresh(d, a.family(c, k), "scope", "read"), "refresh.foreign"},
+		"one of another key":        {call{path: "/token", header: proved(other), form: form("grant_type", "refresh_token", "client_id", public.ID, "refresh_token", w.text("refresh_token"))}, "refresh.foreign"},
+		"no impersonation":          {swap(c), "exchange.impersonation"},
+		"no delegation":             {swap(c, actor(c)...), "exchange.delegation"},
+		"another's actor":           {swap(free, actor(c)...), "exchange.actor"},
+		"another's token":           {swap(free), "exchange.foreign"},
+	} {
+		said := "the refresh token is not valid: it has expired, was revoked or used, or is another client's"
+		code := oauth.InvalidGrant
+		if strings.HasPrefix(x.code, "exchange.") {
+			said, code = "nothing permits this party to act for the subject", oauth.InvalidRequest
+		}
+		w := a.do(x.call)
+		if w.want(t, 400, code); w.text("error_description") != said {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+		if got := fault.CodeOf(a.last().Err.Cause); got != x.code {
+			t.Errorf("%s: %s, want %s", name, got, x.code)
+		}
+	}
+	again := a.family(c, k)
+	a.do(refresh(c, again)).want(t, 200, "")
+	now.add(time.Hour)
+	a.do(refresh(c, again)).want(t, 400, oauth.InvalidGrant)
+	if e := a.last(); fault.CodeOf(e.Err.Cause) != "refresh.reused" || !e.Reused {
+		t.Error(e.LogValue())
+	}
+	// Who is behind a proxy is told under which URL the server knows itself.
+	raw, err := dpop.Sign(ctx, k, jwt.Registered{IssuedAt: now.now()}, dpop.Claims{Method: "POST", URL: "https://inner.example/token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := basic(c.ID, c.Secret)
+	h.Set("DPoP", raw)
+	w = a.do(call{path: "/token", header: h, form: form("grant_type", "client_credentials")})
+	if w.want(t, 400, oauth.InvalidDPoPProof); !strings.HasSuffix(w.text("error_description"), "; htu is to be "+a.URL+"/token") {
+		t.Error(w.Body)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/jose/pop"
 	"github.com/jotsuite/jot/oauth"
@@ -196,18 +197,26 @@ func (s *Server) permit(ctx context.Context, x *exchange.Exchange) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	if x.Actor == nil && !c.Impersonation || x.Actor != nil && !c.Delegation {
-		return false, nil
-	}
-	if x.Actor != nil && x.Actor.ClientID != c.ID {
-		return false, nil
-	}
 	i, err := s.issuerOf(ctx, x.Subject)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
+	case x.Actor == nil && !c.Impersonation:
+		return false, unpermitted("exchange.impersonation", "the client may not impersonate the subjects of tokens that do not say who may act for them")
+	case x.Actor != nil && !c.Delegation:
+		return false, unpermitted("exchange.delegation", "the client may not act for the subjects of tokens that do not say who may")
+	case x.Actor != nil && x.Actor.ClientID != c.ID:
+		return false, unpermitted("exchange.actor", "the actor_token was issued to another client")
+	case i == nil && x.Subject.Type != exchange.JWT && x.Subject.ClientID != c.ID &&
+		(c.ResourceServer == "" || !slices.Contains(x.Subject.Audience, c.ResourceServer)):
+		return false, unpermitted("exchange.foreign", "the subject_token was issued neither to the client nor for the API that it is")
 	}
-	return i != nil || x.Subject.Type == exchange.JWT || x.Subject.ClientID == c.ID ||
-		c.ResourceServer != "" && slices.Contains(x.Subject.Audience, c.ResourceServer), nil
+	return true, nil
+}
+
+// unpermitted is the answer of package exchange, with the cause for the operator.
+func unpermitted(code, cause string) error {
+	return invalid(oauth.InvalidRequest, "nothing permits this party to act for the subject", fault.New(code, "RFC 8693, Section 4.4", "server: "+cause))
 }
 
 // accessToken verifies an access token: of this server, or of a trusted issuer.

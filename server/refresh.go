@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/jose/pop"
 	"github.com/jotsuite/jot/oauth"
 	"github.com/jotsuite/jot/server/store"
@@ -38,6 +39,20 @@ func (q *request) start(a *access, key, issuer string) (string, error) {
 	return q.secrets.refreshToken(a.family, 0), nil
 }
 
+// gone is the one answer to a refresh token that is no good: whoever has found one is not told what it was. The cause is for the operator.
+func gone(code, cause string) error {
+	return invalid(oauth.InvalidGrant, "the refresh token is not valid: it has expired, was revoked or used, or is another client's",
+		fault.New(code, "RFC 6749, Section 5.2", "server: "+cause))
+}
+
+func goneEnded() error {
+	return gone("refresh.ended", "the refresh token has expired, or its grant was revoked")
+}
+
+func goneForeign() error {
+	return gone("refresh.foreign", "the refresh token is another client's, or bound to another key")
+}
+
 // refresh is the exchange of a refresh token for an access token and the next refresh token (RFC 6749, Section 6).
 func (q *request) refresh() error {
 	if err := q.authorized(); err != nil {
@@ -51,21 +66,22 @@ func (q *request) refresh() error {
 	if raw == "" {
 		return invalid(oauth.InvalidRequest, "there is no refresh_token", nil)
 	}
-	gone := invalid(oauth.InvalidGrant, "the refresh token is not valid: it has expired, was revoked or used, or is another client's", nil)
 	id, seq, ok := q.secrets.grantOf(raw)
 	if !ok {
-		return gone
+		return gone("refresh.unknown", "this server has not made the refresh token, or has no longer the secret with which it did")
 	}
 	q.event.Family = id
 	// What asks for more than it may must not cost the client its token. What asks for nothing of its own is not looked at twice.
 	asks := q.form.Has("scope") || q.form.Has("resource") || q.form.Has("authorization_details")
 	if asks {
 		g, err := q.o.Store.Grant(q.ctx, q.now, id)
-		if isNotFound(err) || err == nil && g.Client != q.client.ID {
-			return gone
-		}
-		if err != nil {
+		switch {
+		case isNotFound(err):
+			return goneEnded()
+		case err != nil:
 			return err
+		case g.Client != q.client.ID:
+			return goneForeign()
 		}
 		if g.Seq == seq { // of another one Rotate knows what it means that it is used
 			if _, err := q.renew(&g, cnf); err != nil {
@@ -82,9 +98,11 @@ func (q *request) refresh() error {
 		return err
 	case outcome == store.Reused: // RFC 9700, Section 4.14.2
 		q.event.Reused = true
-		return gone
-	case outcome != store.Rotated && outcome != store.Repeated:
-		return gone
+		return gone("refresh.reused", "the refresh token was used before: its grant was revoked, with all that came of it")
+	case outcome == store.Foreign:
+		return goneForeign()
+	case outcome == store.Gone:
+		return goneEnded()
 	}
 	a, err := q.renew(&g, cnf)
 	if err != nil {

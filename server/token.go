@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -154,10 +155,14 @@ func (q *request) bind() (*pop.Confirmation, string, error) {
 			return &c, strings.Join(keys, " "), q.proofs.SetNonce(q.ctx, q.w.Header()) // RFC 9449, Section 8.2
 		}
 	}
-	if e := dpop.Error(err); e != nil {
-		return nil, "", e
+	e := dpop.Error(err)
+	if e == nil {
+		return nil, "", err
 	}
-	return nil, "", err
+	if r, ok := errors.AsType[*jwt.RejectError](err); ok && slices.Contains(r.Codes(), "htu.mismatch") {
+		e.Description += "; htu is to be " + q.tokenEndpoint() // as the metadata says too: who is behind a proxy may know another
+	}
+	return nil, "", e
 }
 
 // ask holds what the request asks for to what may be granted: resources (RFC 8707), scope (RFC 6749, Section 3.3) and
