@@ -2,6 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"os"
@@ -186,6 +194,172 @@ func FuzzLockedKey(f *testing.F) {
 			t.Errorf("%v, %v", file, err)
 		}
 	})
+}
+
+// sealed is PKCS #8 whose parts are as a test has them.
+type sealed struct {
+	oid        asn1.ObjectIdentifier
+	parameters any // in place of scheme and derivation
+	derivation any // parameters of PBKDF2
+	iv         any
+	plain      []byte // with its padding
+}
+
+// seal makes it, of one round with the password correct-horse.
+func (s sealed) seal(t *testing.T) *encryptedPrivateKeyInfo {
+	t.Helper()
+	raw := func(v any) asn1.RawValue {
+		b, err := asn1.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asn1.RawValue{FullBytes: b}
+	}
+	if s.oid == nil {
+		s.oid = oidPBES2
+	}
+	salt, iv := []byte("salt"), make([]byte, aes.BlockSize)
+	if s.derivation == nil {
+		s.derivation = pbkdf2Params{Salt: salt, Count: 1, PRF: pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}}}
+	}
+	if s.iv == nil {
+		s.iv = iv
+	}
+	if s.parameters == nil {
+		s.parameters = pbes2{
+			pkix.AlgorithmIdentifier{Algorithm: oidPBKDF2, Parameters: raw(s.derivation)},
+			pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 2}, Parameters: raw(s.iv)},
+		}
+	}
+	key, err := pbkdf2.Key(sha256.New, "correct-horse", salt, 1, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := bytes.Clone(s.plain)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
+	return &encryptedPrivateKeyInfo{Algorithm: pkix.AlgorithmIdentifier{Algorithm: s.oid, Parameters: raw(s.parameters)}, Data: data}
+}
+
+// TestLockedKeyForms opens PKCS #8 that is as it should be, and refuses each part that is not (RFC 8018, Sections 6.1.1 and 6.2, and
+// Appendix A).
+func TestLockedKeyForms(t *testing.T) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil || len(der)%aes.BlockSize != 0 {
+		t.Fatal(len(der), err)
+	}
+	// padded is the key, and n bytes of which the last is pad.
+	padded := func(n int, fill, pad byte) []byte {
+		return append(append(bytes.Clone(der), bytes.Repeat([]byte{fill}, n-1)...), pad)
+	}
+	good := padded(16, 16, 16)
+	type parameters struct {
+		Salt  []byte
+		Count int
+		PRF   struct{ Algorithm int } // which is no OID
+	}
+	for name, c := range map[string]struct {
+		sealed
+		want string
+	}{
+		"good":                     {sealed{plain: good}, ""},
+		"another scheme":           {sealed{plain: good, oid: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 10}}, "[key.unsupported]"},
+		"no parameters":            {sealed{plain: good, parameters: 1}, "is malformed [key.invalid]"},
+		"no derivation":            {sealed{plain: good, derivation: 1}, "is malformed [key.invalid]"},
+		"no hash":                  {sealed{plain: good, derivation: parameters{Salt: []byte("salt"), Count: 1}}, "is malformed [key.invalid]"},
+		"no rounds":                {sealed{plain: good, derivation: pbkdf2Params{Salt: []byte("salt")}}, "is malformed [key.invalid]"},
+		"too many rounds":          {sealed{plain: good, derivation: pbkdf2Params{Salt: []byte("salt"), Count: maxRounds + 1}}, "[key.limit]"},
+		"another length":           {sealed{plain: good, derivation: pbkdf2Params{Salt: []byte("salt"), Count: 1, Length: 24}}, "is malformed [key.invalid]"},
+		"no vector":                {sealed{plain: good, iv: 1}, "is malformed [key.invalid]"},
+		"a short vector":           {sealed{plain: good, iv: []byte("12345678")}, "is malformed [key.invalid]"},
+		"no padding":               {sealed{plain: padded(16, 0, 0)}, "[dec.failed]"},
+		"padding of over a block":  {sealed{plain: padded(32, 32, 32)}, "[dec.failed]"},
+		"padding that is not even": {sealed{plain: padded(16, 0, 16)}, "[dec.failed]"},
+		"no key":                   {sealed{plain: append(bytes.Repeat([]byte{0xFF}, 15), 1)}, "[dec.failed]"},
+		"an unknown key":           {sealed{plain: unknownKey(t)}, "[key.unsupported]"},
+	} {
+		data, err := c.seal(t).open("key", []byte("correct-horse"))
+		if (err == nil) != (c.want == "") || err != nil && !strings.HasSuffix(err.Error(), c.want) || err == nil && len(data) == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// unknownKey has the form of PKCS #8 (RFC 5958, Section 2), and an algorithm that nobody has.
+func unknownKey(t *testing.T) []byte {
+	t.Helper()
+	b, err := asn1.Marshal(struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}{0, pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 9999}}, []byte("key")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := aes.BlockSize - len(b)%aes.BlockSize
+	return append(b, bytes.Repeat([]byte{byte(n)}, n)...)
+}
+
+// TestKeyRefusals has keys, passwords and options that are none.
+func TestKeyRefusals(t *testing.T) {
+	rsa, err := os.ReadFile("testdata/keys/oidc-core-a7.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	const x = `"x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"`
+	for name, text := range map[string]string{
+		"password": "a long password\n", "disguised": "-----BEGIN PRIVATE KEY", "words": "a.b.c.d.e", "broken": "eyJ.a.b.c.d", "jws": someToken,
+		"x25519.json": `{"kty":"OKP","crv":"X25519",` + x + `}`,
+		"jwk.json":    `{"kty":"OKP","crv":"X25519","ciphertext":"mine",` + x + `}`,
+		"alg.json":    `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA",` + x + `},{"kty":"OKP","crv":"Ed25519","alg":"EdDSA",` + x + `}]}`,
+		"use.json":    `{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig",` + x + `},{"kty":"OKP","crv":"Ed25519","use":"sig",` + x + `}]}`,
+	} {
+		writeFile(t, name, text)
+	}
+	if code, sealed, errs := jot(t, "no key", "encrypt", "--password-file", "password"); code != exitOK {
+		t.Fatal(errs)
+	} else {
+		writeFile(t, "sealed", sealed)
+	}
+	writeFile(t, "rsa.json", strings.Replace(string(rsa), `"kty"`, `"use":"enc","kty"`, 1))
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"key inspect rsa.json", exitOK, "usable       yes"},
+		{"key inspect x25519.json", exitOK, "usable       yes"},
+		{"key inspect jwk.json", exitOK, "usable       yes"},
+		{"key inspect words", exitUnreadable, "not the DER of a key"},
+		{"key inspect broken", exitUnreadable, "token.malformed"},
+		{"key inspect jws", exitUnreadable, "not the DER of a key"},
+		{"key inspect sealed --password-file password", exitUnreadable, "not the DER of a key"},
+		{"key inspect sealed --password-fd=-1", exitUsage, "--password-fd takes the number"},
+		{"key new A128KW --crv P-256", exitUsage, "has no choice of a curve"},
+		{"key new ECDH-ES --crv P-9", exitUsage, "is not a curve for ECDH-ES"},
+		{"key new A128KW --encrypt --password-file disguised", exitNoKey, "the password: "},
+		{"encrypt @words --password-file disguised", exitNoKey, "the password: "},
+		{"decrypt @sealed --enc X --password-file password", exitUsage, `"X" is not a content encryption`},
+		{"decrypt @sealed --alg X --password-file password", exitUsage, `"X" is not a key management algorithm`},
+		{"decrypt @sealed --key alg.json", exitNoKey, "is for encryption [key.none]"},
+		{"decrypt @sealed --key use.json", exitNoKey, "is for encryption [key.none]"},
+		{"verify @jws --secret-file password --allow-weak-key --any-issuer --any-audience --decrypt-alg X --decrypt-key alg.json", exitUsage, `"X" is not a key management algorithm`},
+		{"verify @jws --secret-file password --allow-weak-key --any-issuer --any-audience --allow-rsa1_5", exitUsage, "there is nothing to decrypt with"},
+		{"verify @jws --secret-file password --allow-weak-key --any-issuer --any-audience --decrypt-key alg.json", exitNoKey, "is for encryption [key.none]"},
+	} {
+		code, out, errs := jot(t, "", strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(out+errs, c.want) {
+			t.Errorf("jot %s: exit code %d\n%s%s", c.args, code, out, errs)
+		}
+	}
 }
 
 // TestLockedKeyChanged changes each byte of an encrypted key: no change of an algorithm

@@ -60,6 +60,7 @@ func newIssuerServer(t *testing.T) *issuerServer {
 	}
 	mux.HandleFunc("/jwks", serve(string(set)))
 	mux.HandleFunc("/empty", serve(`{"keys":[]}`))
+	mux.HandleFunc("/sealing", serve(`{"keys":[{"kty":"OKP","crv":"X25519","alg":"ECDH-ES","x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"}]}`))
 	mux.HandleFunc("/mixed", serve(`{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"shared"},{"kty":"XX","kid":"odd"},`+string(set[len(`{"keys":[`):])))
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -112,7 +113,9 @@ func TestVerifyFetches(t *testing.T) {
 		{"no metadata", "--issuer HOST/nobody --aud api", exitFile, "keys.unreachable", 0},
 		{"metadata of another", "--issuer HOST/liar --aud api", exitFile, "look for a slash", 1},
 		{"metadata that leads inward", "--issuer HOST/inward --aud api", exitFile, "keys.refused_url", 1},
-		{"empty set", "--jwks HOST/empty --iss HOST --aud api", exitNoKey, "key.none", 1},
+		{"empty set", "--jwks HOST/empty --iss HOST --aud api", exitNoKey, "can be used here [key.none]", 1},
+		{"set for encryption", "--jwks HOST/sealing --iss HOST --aud api", exitNoKey, "can be used here [key.none]", 1},
+		{"no key of that type", "--jwks HOST/jwks --iss HOST --aud api --alg EdDSA", exitNoKey, "can be used here [key.none]", 1},
 		{"no key for the algorithm", "--jwks HOST/jwks --iss HOST --aud api --alg ES384", exitNoKey, "key.none", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

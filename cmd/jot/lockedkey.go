@@ -74,7 +74,8 @@ func locked(data []byte, name string) (*lockedFile, error) {
 func isJWE(text []byte) bool {
 	if len(text) > 0 && text[0] == '{' {
 		var members map[string]json.RawMessage
-		return json.Unmarshal(text, &members) == nil && members["ciphertext"] != nil && members["kty"] == nil
+		_ = json.Unmarshal(text, &members) // which leaves none of what is no JSON
+		return members["ciphertext"] != nil && members["kty"] == nil
 	}
 	return bytes.HasPrefix(text, []byte("eyJ")) && bytes.Count(text, []byte(".")) == 4
 }
@@ -106,10 +107,7 @@ func wrongPassword(name string) error {
 func passwordKeys(password []byte) jwk.DecryptionSet {
 	var set jwk.DecryptionSet
 	for _, alg := range jwa.KeyManagement() {
-		if alg.Family() != "PBES2" {
-			continue
-		}
-		if key, err := jwk.NewPassword(alg, "", password); err == nil {
+		if key, err := jwk.NewPassword(alg, "", password); err == nil { // others do not take a password
 			set = append(set, key)
 		}
 	}
@@ -197,16 +195,17 @@ func (info *encryptedPrivateKeyInfo) open(name string, password []byte) ([]byte,
 		params pbkdf2Params
 		iv     []byte
 	)
-	if !readAll(info.Algorithm.Parameters, &scheme) {
+	if !readParameters(info.Algorithm, &scheme) {
 		return nil, malformed
 	}
 	size := schemes[scheme.Scheme.Algorithm.String()]
 	if size == 0 || !scheme.Derivation.Algorithm.Equal(oidPBKDF2) {
 		return nil, other
 	}
-	if !readAll(scheme.Derivation.Parameters, &params) || !readAll(scheme.Scheme.Parameters, &iv) {
+	if !readParameters(scheme.Derivation, &params) {
 		return nil, malformed
 	}
+	_ = readParameters(scheme.Scheme, &iv) // its length says whether it is one
 	prf := prfs[params.PRF.Algorithm.String()]
 	switch {
 	case prf == nil:
@@ -243,8 +242,8 @@ func (info *encryptedPrivateKeyInfo) open(name string, password []byte) ([]byte,
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: plain}), nil
 }
 
-// readAll reads the parameters of an algorithm.
-func readAll(raw asn1.RawValue, v any) bool {
-	rest, err := asn1.Unmarshal(raw.FullBytes, v)
-	return err == nil && len(rest) == 0
+// readParameters reads the parameters of an algorithm.
+func readParameters(a pkix.AlgorithmIdentifier, v any) bool {
+	_, err := asn1.Unmarshal(a.Parameters.FullBytes, v)
+	return err == nil
 }

@@ -118,18 +118,12 @@ func askTerminal(question string) ([]byte, error) {
 	if runtime.GOOS == "windows" {
 		in, out = "CONIN$", "CONOUT$"
 	}
-	r, err := os.OpenFile(in, os.O_RDWR, 0)
-	if err != nil {
-		return nil, errNoTTY
-	}
+	r, _ := os.OpenFile(in, os.O_RDWR, 0)
 	defer r.Close()
-	w, err := os.OpenFile(out, os.O_WRONLY, 0)
-	if err != nil {
-		return nil, errNoTTY
-	}
+	w, _ := os.OpenFile(out, os.O_WRONLY, 0)
 	defer w.Close()
 	fd := int(r.Fd())
-	state, err := term.GetState(fd)
+	state, err := term.GetState(fd) // there is none of what could not be opened
 	if err != nil {
 		return nil, errNoTTY
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jotsuite/jot/jose/jwt"
+	"github.com/jotsuite/jot/jose/unverified"
 )
 
 func TestVisible(t *testing.T) {
@@ -127,6 +131,14 @@ type broken struct{ io.Reader }
 func (broken) Read([]byte) (int, error)  { return 0, errors.New("broken pipe") }
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
+// TestLineBroken reports what cannot be written as JSON.
+func TestLineBroken(t *testing.T) {
+	tt := &terminal{stdout: io.Discard}
+	if tt.line(func() {}); tt.broken == nil {
+		t.Error("it is written")
+	}
+}
+
 func TestBroken(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"man"}, {"explain"}, {"key", "new", "ES256"}} {
 		code, _, errs := at(terminal{stdout: broken{}}, args...)
@@ -180,6 +192,34 @@ func TestReasons(t *testing.T) {
 	other := errors.New("the source of the keys failed")
 	if got := reasons(other); len(got) != 1 || got[0] != other {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestKindChecks lists of issuer, audience and expiry what a kind asks for, and no more.
+func TestKindChecks(t *testing.T) {
+	seen, err := unverified.Parse("eyJhbGciOiJFUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"a","exp":2000000000}`)) + ".AA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		policy jwt.Policy
+		seen   *unverified.Token
+		want   string
+	}{
+		{jwt.Policy{}, seen, "iss aud exp"},
+		{jwt.Policy{}, nil, "iss aud"},
+		{jwt.Policy{AnyIssuer: true}, seen, "aud exp"},
+		{jwt.Policy{AnyAudience: true}, seen, "iss exp"},
+		{jwt.Policy{AnyIssuer: true, AnyAudience: true}, nil, ""},
+	} {
+		j := judge{policy: c.policy, seen: c.seen, now: time.Unix(1_900_000_000, 0), kind: true}
+		var names []string
+		for _, k := range j.claimChecks() {
+			names = append(names, k.name)
+		}
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.policy, got, c.want)
+		}
 	}
 }
 
