@@ -455,12 +455,9 @@ func (s scalar) refuse(option, format string, args ...any) error {
 
 // isAddress reports whether s is a host, or none, and a port. Whether there is the host is found out where the server runs.
 func isAddress(s string) bool {
-	_, port, err := net.SplitHostPort(s)
-	if err != nil || port == "" {
-		return false
-	}
-	_, err = net.LookupPort("tcp", port)
-	return err == nil
+	_, port, _ := net.SplitHostPort(s) // "" of what is none
+	_, err := net.LookupPort("tcp", port)
+	return port != "" && err == nil
 }
 
 // sameAddress reports whether who listens at one address is in the way of the other. Port 0 is any that is free.
