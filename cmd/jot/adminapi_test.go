@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +34,11 @@ type administered struct {
 // cli runs a command that administers, and returns what it prints.
 func (a *administered) cli(args ...string) string {
 	a.t.Helper()
-	code, stdout, stderr := jot(a.t, "", append(args, "--config", a.config)...)
+	last := slices.Index(args, "--")
+	if last < 0 {
+		last = len(args)
+	}
+	code, stdout, stderr := jot(a.t, "", slices.Insert(slices.Clone(args), last, "--config", a.config)...)
 	if code != exitOK {
 		a.t.Fatalf("jot %s: exit code %d\n%s", strings.Join(args, " "), code, stderr)
 	}
@@ -183,13 +188,13 @@ func testAdministration(t *testing.T, store string) {
 	if line := a.cli("grant", "list", "--subject", "alice"); !strings.HasPrefix(line, g.ID+" shop alice 20") || !strings.HasSuffix(line, "Z read\n") {
 		t.Error(line)
 	}
-	if shown := a.cli("grant", "show", g.ID); !strings.Contains(shown, `"client_id": "shop"`) || strings.Contains(shown, fmt.Sprint(tokens["refresh_token"])) {
+	if shown := a.cli("grant", "show", "--", g.ID); !strings.Contains(shown, `"client_id": "shop"`) || strings.Contains(shown, fmt.Sprint(tokens["refresh_token"])) {
 		t.Error(shown)
 	}
 	if code, out := a.rest("GET", "/grants/"+g.ID, ""); code != 200 || out["subject"] != "alice" {
 		t.Error(code, out)
 	}
-	a.cli("grant", "revoke", g.ID)
+	a.cli("grant", "revoke", "--", g.ID)
 	if code, out := a.ask("shop", next, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {fmt.Sprint(tokens["refresh_token"])}}); code != 400 {
 		t.Error("a grant that was revoked is good:", code, out)
 	}
@@ -199,7 +204,7 @@ func testAdministration(t *testing.T, store string) {
 	// Keys: the running server publishes what a command has left.
 	list := a.cli("key", "list")
 	old := regexp.MustCompile(`(?m)^(\S+) ES256 active`).FindStringSubmatch(list)[1]
-	a.cli("key", "revoke", old)
+	a.cli("key", "revoke", "--", old)
 	a.soon("key revoke", func() bool {
 		_, set := a.get("/jwks")
 		return !strings.Contains(set, old) && strings.Contains(set, "kid")

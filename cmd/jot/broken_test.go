@@ -657,6 +657,24 @@ func TestSecretsLost(t *testing.T) {
 	}
 }
 
+// TestDash says how to name what begins with a dash, as one of 64 identifiers that are made at random does.
+func TestDash(t *testing.T) {
+	const after = "; a name that begins with - comes last, after --\n"
+	data := t.TempDir() + "/data"
+	for args, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"grant show -Sr6g":                {exitUsage, "hint: see jot grant show --help" + after},
+		"grant show --data=DATA -- -Sr6g": {exitRefused, `there is no "-Sr6g"`},
+		"grant show --nothing":            {exitUsage, "hint: see jot grant show --help\n"},
+	} {
+		if code, _, stderr := jot(t, "", strings.Fields(strings.ReplaceAll(args, "DATA", data))...); code != want.code || !strings.Contains(stderr, want.text) {
+			t.Errorf("jot %s: exit code %d: %s", args, code, stderr)
+		}
+	}
+}
+
 // TestNoStore has a command that administers refuse what is no store.
 func TestNoStore(t *testing.T) {
 	if code, stdout, stderr := jot(t, "", "client", "list", "--store", "mysql://me:hidden@db"); code != exitUsage || stdout != "" || !strings.Contains(stderr, "is no store") || strings.Contains(stderr, "hidden") {

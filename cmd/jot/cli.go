@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -100,7 +101,11 @@ func run(args []string, t *terminal, clock func() time.Time) (code int) {
 		if errors.As(err, &pe) && pe.Context != nil && pe.Context.Selected() != nil {
 			where = pe.Context.Selected().FullPath()
 		}
-		t.report(&failure{code: exitUsage, msg: err.Error(), hint: "see " + where + " --help"})
+		hint := "see " + where + " --help"
+		if text := err.Error(); strings.HasPrefix(text, "unknown flag -") && !strings.HasPrefix(text, "unknown flag --") {
+			hint += "; a name that begins with - comes last, after --" // such as one of 64 that are made at random
+		}
+		t.report(&failure{code: exitUsage, msg: err.Error(), hint: hint})
 		return exitUsage
 	}
 	err = ctx.Run(&app{terminal: t, in: &input{term: t}, model: parser.Model, clock: clock})
