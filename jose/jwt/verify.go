@@ -357,7 +357,7 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, payload []byte, selector string, check func(*Token[C], time.Time) []*ClaimError) (*Token[C], error) {
 	t := &Token[C]{Key: key, head: h, payload: payload, limits: &v.limits}
 	now := v.policy.Clock()
-	if err := v.decoder.DecodeWith(t.words[:], payload, t, v.limits); err != nil {
+	if err := v.decoder.DecodeWith(t.words[:], payload, t, &v.limits); err != nil {
 		return nil, &RejectError{v.diagnose(payload, err, now)}
 	}
 	if len(t.Audience) == 0 {
