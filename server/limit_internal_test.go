@@ -87,8 +87,8 @@ func TestLimiterBounded(t *testing.T) {
 			l.take(l.addressKey(netip.AddrFrom16(a)), now)
 			i++
 		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
+	}); n > 100 { // of which some are the runtime's
+		t.Errorf("%v allocations in 500,000 requests", n)
 	}
 	if i != 1_000_000 {
 		t.Errorf("%d addresses", i)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jotsuite/jot/jose/jwk"
+	"github.com/jotsuite/jot/keyset"
 	"github.com/jotsuite/jot/server"
 	serverstore "github.com/jotsuite/jot/server/store"
 )
@@ -187,11 +189,39 @@ func (*keyRotateCmd) Help() string {
 
 func (c *keyRotateCmd) Run(a *app) error {
 	return c.administer(a, func(ctx context.Context, s *service) error {
+		before, err := s.keys.Inspect(ctx)
+		if err != nil {
+			return storeFailure(err)
+		}
 		if err := s.trail.record(cliUser(), auditKeyRotate, "", s.keys.Rotate(ctx)); err != nil {
 			return storeFailure(err)
 		}
+		after, err := s.keys.Inspect(ctx)
+		if err != nil {
+			return storeFailure(err)
+		}
+		a.talk(green, "ok:", rotated(before, after))
 		return nil
 	})
+}
+
+// rotated says since when which key signs, by the keys before and after a rotation.
+func rotated(before, after []keyset.RotationKey) string {
+	is := func(phase string, among []keyset.RotationKey) *keyset.RotationKey {
+		i := slices.IndexFunc(among, func(k keyset.RotationKey) bool { return k.Phase == phase })
+		if i < 0 {
+			return nil
+		}
+		return &among[i]
+	}
+	old, now, next := is("active", before), is("active", after), is("published", after)
+	switch {
+	case now != nil && (old == nil || old.KeyID != now.KeyID):
+		return "the key " + now.KeyID + " signs now"
+	case next != nil && !next.Active.IsZero():
+		return "the key " + next.KeyID + " signs from " + next.Active.UTC().Format(time.RFC3339) + " on, when all who verify can have it"
+	}
+	return "the next key signs as soon as all who verify can have it"
 }
 
 type keyRevokeCmd struct {

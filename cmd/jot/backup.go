@@ -59,7 +59,7 @@ func (c *storeBackupCmd) Run(a *app) error {
 	if err := out.Sync(); err != nil {
 		return fail(exitFile, "", "cannot write %s: %s", label(c.Out), reason(err))
 	}
-	a.talk(green, "ok:", label(path)+" is copied to "+label(c.Out))
+	a.talk(green, "ok:", label(path)+" is copied to "+label(c.Out)+"; it needs the server's secrets, which are to be kept elsewhere")
 	return nil
 }
 

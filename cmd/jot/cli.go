@@ -42,7 +42,7 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
-const description = "jot looks into JSON Web Tokens, verifies, signs, encrypts and decrypts them, and makes the keys for it."
+const description = "jot looks into JSON Web Tokens, verifies, signs, encrypts and decrypts them, and makes the keys for it. It runs an authorization server, too, and administers that. The documents are at https://github.com/jotsuite/jot."
 
 // app is what a command has to work with.
 type app struct {

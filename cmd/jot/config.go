@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -196,7 +197,7 @@ func (c *config) parse(data []byte) error {
 
 var (
 	unknownField = regexp.MustCompile(`field (.+) not found in type .+`)
-	goType       = regexp.MustCompile(`cannot unmarshal !!(\w+)(?: .+)? into .+`)
+	goType       = regexp.MustCompile(`cannot unmarshal !!\w+(?: .+)? into (.+)`)
 )
 
 // configFailure says what is wrong in words for those who write the file.
@@ -211,11 +212,51 @@ func configFailure(name string, err error) *failure {
 	if t, ok := errors.AsType[*yaml.TypeError](err); ok {
 		lines = t.Errors
 	}
+	hint := "docs/jot.yaml has all options"
 	for i, l := range lines {
+		if m := unknownField.FindStringSubmatch(l); m != nil {
+			if like := likeOption(m[1]); like != "" {
+				hint = "did you mean " + like + "? " + hint
+			}
+		}
 		l = unknownField.ReplaceAllString(l, `there is no option "$1" here`)
-		lines[i] = goType.ReplaceAllString(l, "another type of value belongs here than $1")
+		lines[i] = goType.ReplaceAllStringFunc(l, func(m string) string { return belongs(goType.FindStringSubmatch(m)[1]) })
 	}
-	return fail(exitUsage, "docs/jot.yaml has all options", "%s: %s", label(name), strings.Join(lines, "; "))
+	return fail(exitUsage, hint, "%s: %s", label(name), strings.Join(lines, "; "))
+}
+
+// belongs says which type of value belongs where one of a type of Go does.
+func belongs(typ string) string {
+	switch {
+	case strings.HasPrefix(typ, "[]"):
+		return "a list belongs here, such as [one, two]"
+	case typ == "bool":
+		return "this is true or false"
+	}
+	return "options belong here, each with its name"
+}
+
+// likeOption is the option that is most like a name which is none, or "".
+func likeOption(name string) string {
+	like, least := "", len(name)/3+1
+	var walk func(reflect.Type)
+	walk = func(t reflect.Type) {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		for f := range t.Fields() {
+			tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if d := editDistance(strings.ToLower(name), tag); tag != "" && d < least {
+				like, least = tag, d
+			}
+			walk(f.Type)
+		}
+	}
+	walk(reflect.TypeFor[config]())
+	return like
 }
 
 // options makes those of a server. What names no resources has those of the demonstration.

@@ -12,6 +12,7 @@ import (
 // The most that is read of a file or of stdin, in bytes.
 const (
 	maxInput   = 1 << 20  // many times any real token or key set
+	maxText    = 16 << 20 // in which tokens are looked for, such as what a browser has recorded; all of one's tokens take 45 times as much memory
 	maxContent = 16 << 20 // of what is encrypted
 	maxSealed  = 24 << 20 // of it when it is encrypted, a third longer
 )
@@ -19,6 +20,7 @@ const (
 // What a file is read for.
 const (
 	theToken    = "the token"
+	theText     = "the text"
 	theClaims   = "the claims"
 	theKey      = "the key"
 	theSecret   = "the secret"
@@ -43,6 +45,9 @@ func (in *input) token(arg, what string) (string, error) {
 		return in.text("-", what)
 	case strings.HasPrefix(arg, "@"):
 		return in.text(arg[1:], what)
+	}
+	if st, err := os.Stat(arg); err == nil && st.Mode().IsRegular() {
+		return "", fail(exitUsage, "write @"+visible(arg), "%s is a file, and without an @ before it is taken for the text itself", quoted(arg))
 	}
 	in.term.warn("a token in an argument is seen by other users and kept by the shell; prefer - or @FILE")
 	return arg, nil
@@ -109,7 +114,7 @@ func (in *input) file(name, what string) ([]byte, error) {
 	if int64(len(b)) > most {
 		hint, code := "", ""
 		switch what {
-		case theToken:
+		case theToken, theText:
 			hint, code = "cut out the part with the token", " [token.too_large]"
 		case theSealed:
 			code = " [token.too_large]"
@@ -123,6 +128,8 @@ func (in *input) file(name, what string) ([]byte, error) {
 
 func limitOf(what string) int64 {
 	switch what {
+	case theText:
+		return maxText
 	case theContent:
 		return maxContent
 	case theSealed:

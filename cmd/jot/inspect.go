@@ -13,7 +13,7 @@ import (
 )
 
 type inspectCmd struct {
-	Token string `arg:"" optional:"" help:"TOKEN, @FILE or -: any text with tokens in it, at most 1 MB. Without it, stdin is read."`
+	Token string `arg:"" optional:"" help:"TOKEN, @FILE or -: any text with tokens in it, at most 16 MB. Without it, stdin is read."`
 	JSON  bool   `name:"json" help:"Print one JSON object a line for each token."`
 	Now   string `placeholder:"TIME" help:"The time to count from, as 2026-09-30T12:00:00Z."`
 }
@@ -79,7 +79,7 @@ func (c *inspectCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	text, err := a.in.token(c.Token, theToken)
+	text, err := a.in.token(c.Token, theText)
 	if err != nil {
 		return err
 	}
@@ -87,11 +87,11 @@ func (c *inspectCmd) Run(a *app) error {
 	if len(found) == 0 {
 		return notFound(text)
 	}
-	views := make([]*view, len(found))
+	views, at := make([]*view, len(found)), places{text: text}
 	for i, f := range found {
 		v := look(f.Token)
 		v.Token = f.Raw
-		v.Line, v.Column = place(text, f.Start)
+		v.Line, v.Column = at.place(f.Start)
 		views[i] = v
 	}
 	if c.JSON {
@@ -102,10 +102,16 @@ func (c *inspectCmd) Run(a *app) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: this is what the text says, not what is true\n", paint(a.outColour, red, "NOT VERIFIED"))
+	first := map[string]int{} // where a token is seen for the first time: a recording has the same one again and again
 	for i, v := range views {
 		if len(views) > 1 {
 			fmt.Fprintf(&b, "\n%s\n", a.heading(fmt.Sprintf("token %d of %d, line %d, column %d", i+1, len(views), v.Line, v.Column)))
 		}
+		if j, ok := first[v.Token]; ok {
+			fmt.Fprintf(&b, "the same as token %d\n", j+1)
+			continue
+		}
+		first[v.Token] = i
 		v.write(&b, a.terminal, now, "")
 	}
 	a.data(b.String())
@@ -153,6 +159,11 @@ func look(t *unverified.Token) *view {
 	}
 	for _, p := range t.Problems {
 		v.Problems = append(v.Problems, problem(p))
+	}
+	if t.Form == unverified.Compact && strings.EqualFold(t.HeaderString("alg"), "none") {
+		v.Problems = append(v.Problems, problem{"alg.none", "header", "it is not signed, so that anybody can have written it"})
+	} else if t.Form == unverified.Compact && strings.HasSuffix(t.Raw, ".") {
+		v.Problems = append(v.Problems, problem{"sig.invalid", "signature", "it is empty, so that anybody can have written the token"})
 	}
 	return v
 }
@@ -271,11 +282,22 @@ func times(claims json.RawMessage, now time.Time) []string {
 	return out
 }
 
-// place is the line and the column, from 1, of a byte of a text.
-func place(text string, at int) (line, column int) {
-	before := text[:at]
-	start := strings.LastIndexByte(before, '\n') + 1
-	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
+// places finds the lines and columns of bytes of a text, whose order is that of the text.
+type places struct {
+	text             string
+	at, lines, runes int // so far
+}
+
+// place is the line and the column, from 1, of a byte.
+func (p *places) place(at int) (line, column int) {
+	next := p.text[p.at:at]
+	if i := strings.LastIndexByte(next, '\n'); i >= 0 {
+		p.lines += strings.Count(next, "\n")
+		p.runes, next = 0, next[i+1:]
+	}
+	p.runes += utf8.RuneCountInString(next)
+	p.at = at
+	return p.lines + 1, p.runes + 1
 }
 
 // notFound says why a text has no token in it, as well as that can be said.
@@ -284,6 +306,6 @@ func notFound(text string) *failure {
 	if at < 0 {
 		return fail(exitUnreadable, `a token starts with "eyJ" and has two dots or four`, "no token found in the text")
 	}
-	line, column := place(text, at)
+	line, column := (&places{text: text}).place(at)
 	return fail(exitUnreadable, "look whether it was cut off when it was copied", "what starts like a token at line %d, column %d is not a whole one", line, column)
 }

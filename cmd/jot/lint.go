@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 )
 
 type lintCmd struct {
-	Token   string `arg:"" optional:"" help:"TOKEN, @FILE or -: any text with tokens in it, at most 1 MB. Without it, stdin is read."`
+	Token   string `arg:"" optional:"" help:"TOKEN, @FILE or -: any text with tokens in it, at most 16 MB. Without it, stdin is read."`
 	Profile string `placeholder:"KIND" words:"kinds" help:"The kind to hold every token to, such as access-token, in place of the one that it seems to be."`
 	JSON    bool   `name:"json" xor:"form" help:"Print one JSON object a line for each token."`
 	SARIF   bool   `name:"sarif" xor:"form" help:"Print the findings as SARIF 2.1.0, for tools that show them beside a file."`
@@ -36,6 +37,7 @@ type linted struct {
 	lint.Report
 
 	end [2]int // line and column after it
+	raw string
 }
 
 func (c *lintCmd) Run(a *app) error {
@@ -47,7 +49,7 @@ func (c *lintCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	text, err := a.in.token(c.Token, theToken)
+	text, err := a.in.token(c.Token, theText)
 	if err != nil {
 		return err
 	}
@@ -55,14 +57,15 @@ func (c *lintCmd) Run(a *app) error {
 	if len(found) == 0 {
 		return notFound(text)
 	}
-	reports := make([]*linted, len(found))
+	reports, at := make([]*linted, len(found)), places{text: text}
 	for i, f := range found {
 		const around = 80 // bytes, for what is stuck to the token
 		r := &linted{Report: lint.Lint(f.Token, lint.Options{
 			Kind: kind, Now: now, Before: text[max(0, f.Start-around):f.Start], After: text[f.End:min(len(text), f.End+around)],
 		})}
-		r.Line, r.Column = place(text, f.Start)
-		r.end[0], r.end[1] = place(text, f.End)
+		r.raw = f.Raw
+		r.Line, r.Column = at.place(f.Start)
+		r.end[0], r.end[1] = at.place(f.End)
 		reports[i] = r
 	}
 	switch {
@@ -82,9 +85,19 @@ func (c *lintCmd) Run(a *app) error {
 func kindOf(name string) (lint.Kind, error) {
 	kind := lint.Kind(name)
 	if name != "" && !slices.Contains(lint.Kinds(), kind) {
-		return "", fail(exitUsage, "the kinds are "+strings.Join(kindNames(), ", "), "%s is no kind of token", quoted(name))
+		return "", unknownKind(name, kindNames())
 	}
 	return kind, nil
+}
+
+// unknownKind is the failure to know a kind: it says which of names are like it, or else all of them.
+func unknownKind(name string, names []string) *failure {
+	hint := "the kinds are " + strings.Join(names, ", ")
+	like := slices.DeleteFunc(nearest(name), func(word string) bool { return !slices.Contains(names, word) })
+	if len(like) > 0 {
+		hint = "did you mean " + strings.Join(like, ", ") + "?"
+	}
+	return fail(exitUsage, hint, "%s is no kind of token", quoted(name))
 }
 
 func kindNames() []string {
@@ -123,9 +136,17 @@ func lintFailure(reports []*linted) error {
 func lintText(t *terminal, reports []*linted) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: this is what the text says, not what is true\n", paint(t.outColour, red, "NOT VERIFIED"))
+	first := map[string]int{} // where a token is seen for the first time
 	for i, r := range reports {
 		if len(reports) > 1 {
 			fmt.Fprintf(&b, "\n%s\n", t.heading(fmt.Sprintf("token %d of %d, line %d, column %d", i+1, len(reports), r.Line, r.Column)))
+		}
+		// What is stuck to one is no finding of another.
+		if j, ok := first[r.raw]; ok && reflect.DeepEqual(r.Report, reports[j].Report) {
+			fmt.Fprintf(&b, "the same as token %d\n", j+1)
+			continue
+		} else if !ok {
+			first[r.raw] = i
 		}
 		writeReport(&b, t, &r.Report, "")
 	}

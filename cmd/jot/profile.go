@@ -133,6 +133,10 @@ func (c *verifyCmd) complete(k kindVerifier, policy *jwt.Policy) error {
 			c.ClientID = policy.Issuers[0]
 		case k.client == byAudience && len(policy.Audiences) == 1:
 			c.ClientID = policy.Audiences[0]
+		case k.client == byAudience && c.AnyAudience:
+			return fail(exitUsage, "give --aud or --client-id in its place", "--profile %s needs the client that it is for, and --any-audience names none", c.Profile)
+		case k.client == byIssuer && c.AnyIssuer:
+			return fail(exitUsage, "give --iss or --client-id in its place", "--profile %s needs the client that has made it, and --any-issuer names none", c.Profile)
 		case k.client != none:
 			return fail(exitUsage, "give --client-id CLIENT", "the client is not named")
 		}
@@ -144,6 +148,10 @@ func (c *verifyCmd) complete(k kindVerifier, policy *jwt.Policy) error {
 		policy.Audiences = []string{c.ClientID}
 	}
 	switch {
+	case k.issuer == given && len(policy.Issuers) == 0 && c.AnyIssuer:
+		return fail(exitUsage, "give --iss ISSUER in its place", "--profile %s needs an issuer to accept, and --any-issuer names none", c.Profile)
+	case k.audience == given && len(policy.Audiences) == 0 && c.AnyAudience:
+		return fail(exitUsage, "give --aud AUDIENCE in its place", "--profile %s needs an audience to accept, and --any-audience names none", c.Profile)
 	case k.issuer == given && len(policy.Issuers) == 0:
 		return fail(exitUsage, "give --iss ISSUER", "no issuer to accept is named")
 	case k.audience == given && len(policy.Audiences) == 0:

@@ -34,7 +34,7 @@ import (
 
 // serviceFlags say where the authorization server keeps what it knows, and what it is.
 type serviceFlags struct {
-	Config string `placeholder:"FILE" help:"A YAML file with the options of the server; docs/jot.yaml has all of them."`
+	Config string `placeholder:"FILE" help:"A YAML file with the options of the server; docs/jot.yaml at https://github.com/jotsuite/jot has all of them."`
 	Data   string `placeholder:"FOLDER" help:"Where its secrets are, and its database unless --store says otherwise. It is made where it does not exist. Unless given, jot-data."`
 	Store  string `placeholder:"STORE" help:"Where all else is: sqlite:PATH, postgres://… or memory, which ends with the program. Unless given, jot.db in the folder. A password for PostgreSQL belongs into PGPASSWORD or the file of PGPASSFILE."`
 

@@ -743,7 +743,7 @@ func (j *judge) hint(failures []error, first check) string {
 		if typ := j.header("typ"); typ != "" && j.policy.Type == "" {
 			return "if that is the type you expect, say so with --typ " + typ
 		}
-		return "this may be a token for another use"
+		return "this may be a token for another use: jot lint says which"
 	case "alg.not_allowed", "alg.mismatch", "key.none":
 		alg := j.header("alg")
 		if !slices.ContainsFunc(j.keys, func(k jwk.Key) bool { return named(k.Algorithm(), alg) }) {
@@ -778,6 +778,8 @@ func formHint(raw string) string {
 		if rest != "" {
 			return "leave out the word " + scheme + "; jot inspect understands it"
 		}
+	case len(raw) > 1 && (raw[0] == '"' || raw[0] == '\''):
+		return "leave out the quotation marks; jot inspect understands them"
 	case strings.Contains(raw, "~"):
 		return "this looks like an SD-JWT; its issuer-signed part can be taken out: jot inspect --json - | jq -r .issuer_jwt"
 	case strings.HasPrefix(raw, "{"):
