@@ -6,8 +6,8 @@
 // bytes, so a decoded text that is encoded again is the same text.
 //
 // [AppendDecode] and [AppendEncode] work in the caller's buffer and allocate only
-// when it is too small. On amd64 they take sixteen characters at a time by vector
-// instructions (SSSE3), unless the build has the tag purego: 300 bytes take 40 ns
+// when it is too small. On amd64 they take 32 characters at a time by vector
+// instructions (AVX2), unless the build has the tag purego: 300 bytes take 25 ns
 // instead of 100. Look-ups are not constant in time; what a memory cache
 // betrays about a private key's text is out of scope, as it is for encoding/json.
 package b64url

@@ -92,7 +92,7 @@ func TestRefused(t *testing.T) {
 
 // Every character outside the alphabet is refused at every place of every loop.
 func TestRefusedEverywhere(t *testing.T) {
-	for n := range 52 {
+	for n := range 80 {
 		if n%4 == 1 {
 			continue
 		}

@@ -2,17 +2,17 @@
 
 package b64url
 
-// ssse3 is there on every 64-bit processor since 2006, but not in what GOAMD64=v1 promises.
-var ssse3 = hasSSSE3()
+// avx2 is whether processor and system have it, as most have since 2013.
+var avx2 = hasAVX2()
 
-func hasSSSE3() bool
+func hasAVX2() bool
 
-// decodeQuads decodes n >= 4 times four characters, and reports whether all are of the alphabet.
+// decodeQuads decodes n >= 8 times four characters, and reports whether all are of the alphabet.
 //
 //go:noescape
 func decodeQuads(dst, src *byte, n int) bool
 
-// encodeTriples encodes n >= 4 times three bytes.
+// encodeTriples encodes n >= 8 times three bytes.
 //
 //go:noescape
 func encodeTriples(dst, src *byte, n int)
@@ -20,7 +20,7 @@ func encodeTriples(dst, src *byte, n int)
 // decodeMost decodes all whole quads, or fewer, and returns what is left.
 func decodeMost(out, in []byte) (_, _ []byte, ok bool) {
 	n := len(in) / 4
-	if n < 4 || !ssse3 {
+	if n < 8 || !avx2 {
 		return decodeWords(out, in, &decoding)
 	}
 	_ = out[3*n-1]
@@ -33,7 +33,7 @@ func decodeMost(out, in []byte) (_, _ []byte, ok bool) {
 // encodeMost encodes all whole triples, or fewer, and returns what is left.
 func encodeMost(out, in []byte) (_, _ []byte) {
 	n := len(in) / 3
-	if n < 4 || !ssse3 {
+	if n < 8 || !avx2 {
 		return encodeWords(out, in, &encoding)
 	}
 	_ = out[4*n-1]

@@ -2,6 +2,7 @@
 
 #include "textflag.h"
 
+// Constants stand in both halves of a register.
 #define CONSTANT(name, low, high) \
 	DATA name<>+0(SB)/8, $low  \
 	DATA name<>+8(SB)/8, $high \
@@ -30,71 +31,71 @@ CONSTANT(bytes, 0x090a040506000102, 0x808080800c0d0e08)
 
 // func decodeQuads(dst, src *byte, n int) bool
 TEXT ·decodeQuads(SB), NOSPLIT, $0-25
-	MOVQ  dst+0(FP), DI
-	MOVQ  src+8(FP), SI
-	MOVQ  n+16(FP), CX
-	MOVOU nibbles<>(SB), X4
-	MOVOU lows<>(SB), X5
-	MOVOU highs<>(SB), X6
-	MOVOU values<>(SB), X7
-	MOVOU underscores<>(SB), X8
-	MOVOU more<>(SB), X9
-	MOVOU pairs<>(SB), X10
-	MOVOU quads<>(SB), X11
-	MOVOU bytes<>(SB), X12
-	PXOR  X13, X13
-	PXOR  X14, X14              // not zero where a character is not of the alphabet
-	SUBQ  $4, CX
+	MOVQ           dst+0(FP), DI
+	MOVQ           src+8(FP), SI
+	MOVQ           n+16(FP), CX
+	VBROADCASTI128 nibbles<>(SB), Y4
+	VBROADCASTI128 lows<>(SB), Y5
+	VBROADCASTI128 highs<>(SB), Y6
+	VBROADCASTI128 values<>(SB), Y7
+	VBROADCASTI128 underscores<>(SB), Y8
+	VBROADCASTI128 more<>(SB), Y9
+	VBROADCASTI128 pairs<>(SB), Y10
+	VBROADCASTI128 quads<>(SB), Y11
+	VBROADCASTI128 bytes<>(SB), Y12
+	VPXOR          Y13, Y13, Y13
+	VPXOR          Y14, Y14, Y14            // not zero where a character is not of the alphabet
+	SUBQ           $8, CX
 
 decode:
-	MOVOU     (SI), X0
-	MOVO      X0, X1
-	PSRLL     $4, X1
-	PAND      X4, X1            // the high halves
-	MOVO      X0, X2
-	PAND      X4, X2            // the low halves
-	MOVO      X5, X3
-	PSHUFB    X2, X3
-	MOVO      X6, X2
-	PSHUFB    X1, X2
-	PAND      X2, X3
-	PCMPEQB   X13, X3
-	POR       X3, X14
-	MOVO      X7, X2
-	PSHUFB    X1, X2
-	MOVO      X8, X3
-	PCMPEQB   X0, X3
-	PAND      X9, X3
-	PADDB     X2, X0
-	PADDB     X3, X0
-	PMADDUBSW X10, X0
-	PMADDWL   X11, X0
-	PSHUFB    X12, X0
-	MOVQ      X0, (DI)
-	PSRLDQ    $8, X0
-	MOVL      X0, 8(DI)
-	ADDQ      $16, SI
-	ADDQ      $12, DI
-	SUBQ      $4, CX
-	JGE       decode
+	VMOVDQU      (SI), Y0
+	VPSRLD       $4, Y0, Y1
+	VPAND        Y4, Y1, Y1             // the high halves
+	VPAND        Y4, Y0, Y2             // the low halves
+	VPSHUFB      Y2, Y5, Y3
+	VPSHUFB      Y1, Y6, Y2
+	VPAND        Y2, Y3, Y3
+	VPCMPEQB     Y13, Y3, Y3
+	VPOR         Y3, Y14, Y14
+	VPSHUFB      Y1, Y7, Y2
+	VPCMPEQB     Y8, Y0, Y3
+	VPAND        Y9, Y3, Y3
+	VPADDB       Y2, Y0, Y0
+	VPADDB       Y3, Y0, Y0
+	VPMADDUBSW   Y10, Y0, Y0
+	VPMADDWD     Y11, Y0, Y0
+	VPSHUFB      Y12, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VMOVDQU      X0, (DI)               // the last four are written anew
+	VMOVQ        X1, 12(DI)
+	VPEXTRD      $2, X1, 20(DI)
+	ADDQ         $32, SI
+	ADDQ         $24, DI
+	SUBQ         $8, CX
+	JGE          decode
 
-	// One to three are left: go back to where four are.
-	ADDQ $4, CX
+	// One to seven are left: go back to where eight are.
+	ADDQ $8, CX
 	JEQ  last
-	LEAQ -16(SI)(CX*4), SI
+	LEAQ -32(SI)(CX*4), SI
 	LEAQ (CX)(CX*2), CX
-	LEAQ -12(DI)(CX*1), DI
+	LEAQ -24(DI)(CX*1), DI
 	XORL CX, CX
 	JMP  decode
 
 last:
-	PMOVMSKB X14, AX
-	TESTL    AX, AX
-	SETEQ    ret+24(FP)
+	VPTEST Y14, Y14
+	SETEQ  ret+24(FP)
+	VZEROUPPER
 	RET
 
-// Three bytes as two words, in the order that puts each six bits into the words that hold them.
-CONSTANT(triples, 0x0405030401020001, 0x0a0b090a07080607)
+// Three bytes as two words, in the order that puts each six bits into the words that hold them;
+// the upper half of the register has its twelve bytes behind four others.
+DATA triples<>+0(SB)/8, $0x0405030401020001
+DATA triples<>+8(SB)/8, $0x0a0b090a07080607
+DATA triples<>+16(SB)/8, $0x0809070805060405
+DATA triples<>+24(SB)/8, $0x0e0f0d0e0b0c0a0b
+GLOBL triples<>(SB), RODATA|NOPTR, $32
 
 // The first and third six bits, and where a multiplication's high half puts them; the second and fourth, and its low half.
 CONSTANT(odd, 0x0fc0fc000fc0fc00, 0x0fc0fc000fc0fc00)
@@ -109,62 +110,81 @@ CONSTANT(characters, 0xfcfcfcfcfcfc4741, 0x000020effcfcfcfc)
 
 // func encodeTriples(dst, src *byte, n int)
 TEXT ·encodeTriples(SB), NOSPLIT, $0-24
-	MOVQ  dst+0(FP), DI
-	MOVQ  src+8(FP), SI
-	MOVQ  n+16(FP), CX
-	MOVOU triples<>(SB), X4
-	MOVOU odd<>(SB), X5
-	MOVOU right<>(SB), X6
-	MOVOU even<>(SB), X7
-	MOVOU left<>(SB), X8
-	MOVOU upper<>(SB), X9
-	MOVOU letters<>(SB), X10
-	MOVOU characters<>(SB), X11
-	SUBQ  $4, CX
+	MOVQ           dst+0(FP), DI
+	MOVQ           src+8(FP), SI
+	MOVQ           n+16(FP), CX
+	VMOVDQU        triples<>(SB), Y4
+	VBROADCASTI128 odd<>(SB), Y5
+	VBROADCASTI128 right<>(SB), Y6
+	VBROADCASTI128 even<>(SB), Y7
+	VBROADCASTI128 left<>(SB), Y8
+	VBROADCASTI128 upper<>(SB), Y9
+	VBROADCASTI128 letters<>(SB), Y10
+	VBROADCASTI128 characters<>(SB), Y11
+	SUBQ           $8, CX
 
 encode:
-	MOVQ       (SI), X0
-	MOVL       8(SI), X1
-	PUNPCKLQDQ X1, X0
-	PSHUFB     X4, X0
-	MOVO       X0, X1
-	PAND       X5, X1
-	PMULHUW    X6, X1
-	PAND       X7, X0
-	PMULLW     X8, X0
-	POR        X1, X0
-	MOVO       X0, X1
-	PSUBUSB    X10, X1
-	MOVO       X0, X2
-	PCMPGTB    X9, X2
-	PSUBB      X2, X1
-	MOVO       X11, X2
-	PSHUFB     X1, X2
-	PADDB      X2, X0
-	MOVOU      X0, (DI)
-	ADDQ       $12, SI
-	ADDQ       $16, DI
-	SUBQ       $4, CX
-	JGE        encode
+	VMOVDQU     (SI), X0
+	VINSERTI128 $1, 8(SI), Y0, Y0
+	VPSHUFB     Y4, Y0, Y0
+	VPAND       Y5, Y0, Y1
+	VPMULHUW    Y6, Y1, Y1
+	VPAND       Y7, Y0, Y0
+	VPMULLW     Y8, Y0, Y0
+	VPOR        Y1, Y0, Y0
+	VPSUBUSB    Y10, Y0, Y1
+	VPCMPGTB    Y9, Y0, Y2
+	VPSUBB      Y2, Y1, Y1
+	VPSHUFB     Y1, Y11, Y2
+	VPADDB      Y2, Y0, Y0
+	VMOVDQU     Y0, (DI)
+	ADDQ        $24, SI
+	ADDQ        $32, DI
+	SUBQ        $8, CX
+	JGE         encode
 
 	// As decodeQuads does.
-	ADDQ $4, CX
+	ADDQ $8, CX
 	JEQ  encoded
-	LEAQ -16(DI)(CX*4), DI
+	LEAQ -32(DI)(CX*4), DI
 	LEAQ (CX)(CX*2), CX
-	LEAQ -12(SI)(CX*1), SI
+	LEAQ -24(SI)(CX*1), SI
 	XORL CX, CX
 	JMP  encode
 
 encoded:
+	VZEROUPPER
 	RET
 
-// func hasSSSE3() bool
-TEXT ·hasSSSE3(SB), NOSPLIT, $0-1
+// func hasAVX2() bool
+TEXT ·hasAVX2(SB), NOSPLIT, $0-1
+	MOVB $0, ret+0(FP)
+
+	// There are as many leaves.
+	XORL AX, AX
+	CPUID
+	CMPL AX, $7
+	JLT  none
+
+	// The system saves the registers: OSXSAVE and AVX, and then what XGETBV says.
 	MOVL $1, AX
 	XORL CX, CX
 	CPUID
-	SHRL $9, CX
-	ANDL $1, CX
-	MOVB CX, ret+0(FP)
+	ANDL $0x18000000, CX
+	CMPL CX, $0x18000000
+	JNE  none
+	XORL CX, CX
+	XGETBV
+	ANDL $6, AX
+	CMPL AX, $6
+	JNE  none
+
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+	SHRL $5, BX
+	ANDL $1, BX
+	MOVB BX, ret+0(FP)
+
+none:
 	RET
