@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -303,6 +306,11 @@ func unknownKey(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return fill(b)
+}
+
+// fill appends the padding of RFC 8018, Section 6.1.1.
+func fill(b []byte) []byte {
 	n := aes.BlockSize - len(b)%aes.BlockSize
 	return append(b, bytes.Repeat([]byte{byte(n)}, n)...)
 }
@@ -316,7 +324,7 @@ func TestKeyRefusals(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const x = `"x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"`
 	for name, text := range map[string]string{
-		"password": "a long password\n", "disguised": "-----BEGIN PRIVATE KEY", "words": "a.b.c.d.e", "broken": "eyJ.a.b.c.d", "jws": someToken,
+		"password": "correct-horse\n", "sealed": "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAA.AAAA.AAAA", "disguised": "-----BEGIN PRIVATE KEY", "words": "a.b.c.d.e", "broken": "eyJ.a.b.c.d", "jws": someToken,
 		"x25519.json": `{"kty":"OKP","crv":"X25519",` + x + `}`,
 		"jwk.json":    `{"kty":"OKP","crv":"X25519","ciphertext":"mine",` + x + `}`,
 		"alg.json":    `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA",` + x + `},{"kty":"OKP","crv":"Ed25519","alg":"EdDSA",` + x + `}]}`,
@@ -324,11 +332,20 @@ func TestKeyRefusals(t *testing.T) {
 	} {
 		writeFile(t, name, text)
 	}
-	if code, sealed, errs := jot(t, "no key", "encrypt", "--password-file", "password"); code != exitOK {
-		t.Fatal(errs)
-	} else {
-		writeFile(t, "sealed", sealed)
+	// One that x509 reads, and that no algorithm of JOSE takes.
+	key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err = asn1.Marshal(*sealed{plain: fill(der)}.seal(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "p224.pem", string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der})))
 	writeFile(t, "rsa.json", strings.Replace(string(rsa), `"kty"`, `"use":"enc","kty"`, 1))
 	for _, c := range []struct {
 		args string
@@ -341,8 +358,8 @@ func TestKeyRefusals(t *testing.T) {
 		{"key inspect words", exitUnreadable, "not the DER of a key"},
 		{"key inspect broken", exitUnreadable, "token.malformed"},
 		{"key inspect jws", exitUnreadable, "not the DER of a key"},
-		{"key inspect sealed --password-file password", exitUnreadable, "not the DER of a key"},
-		{"key inspect sealed --password-fd=-1", exitUsage, "--password-fd takes the number"},
+		{"key inspect p224.pem --password-file password", exitNoKey, "key.unsupported"},
+		{"key inspect p224.pem --password-fd=-1", exitUsage, "--password-fd takes the number"},
 		{"key new A128KW --crv P-256", exitUsage, "has no choice of a curve"},
 		{"key new ECDH-ES --crv P-9", exitUsage, "is not a curve for ECDH-ES"},
 		{"key new A128KW --encrypt --password-file disguised", exitNoKey, "the password: "},
