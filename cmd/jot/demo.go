@@ -25,6 +25,8 @@ const (
 // demo is what the first start of jot serve shows.
 type demo struct {
 	Issuer, Secret, KeyFile string
+
+	memory bool // with which only the server itself can make clients
 }
 
 // make saves the client and the issuer. One that is there already is from a start that ended before it showed them.
@@ -114,6 +116,10 @@ func (d *demo) shown(ctx context.Context, s *service) error {
 
 // text is what is shown: commands that work as they stand.
 func (d *demo) text() string {
+	text := demoText
+	if !d.memory {
+		text += demoNext
+	}
 	return strings.NewReplacer(
 		"{JOT}", self(),
 		"{URL}", d.Issuer,
@@ -125,7 +131,7 @@ func (d *demo) text() string {
 		"{GRANT}", grant.GrantType,
 		"{EXCHANGE}", exchange.GrantType,
 		"{TYPE}", string(exchange.AccessToken),
-	).Replace(demoText)
+	).Replace(text)
 }
 
 const demoText = `# {URL} issues access tokens now. To try it there are a client, {CLIENT}, whose secret is
@@ -152,6 +158,14 @@ curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d grant_type={EXCHANGE} -d subject_token
 curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d "token=$TOKEN" {URL}/introspect
 curl -sS -u "{CLIENT}:$SECRET" -d "token=$TOKEN" {URL}/revoke
 curl -sS -w '\n' -u "{CLIENT}:$SECRET" -d "token=$TOKEN" {URL}/introspect
+`
+
+const demoNext = `
+# To go on, with the --data and --store of the server, if it has any:
+#   {JOT} client add shop --scope read    a client of your own
+#   {JOT} client secret {CLIENT}             another secret, should this one be lost
+#   {JOT} client --help                   what else there is, as with issuer, grant and key
+# For a server that others use: docs/server.md at https://github.com/jotsuite/jot. Ctrl-C ends this one.
 `
 
 // command is how this program was started, as far as it can be told.

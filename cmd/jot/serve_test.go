@@ -177,6 +177,21 @@ func TestServeFirstRun(t *testing.T) {
 	if !want.MatchString(out.String()) || !strings.Contains(talk.String(), "ok") || strings.Contains(talk.String(), "error") {
 		t.Errorf("the commands wrote\n%s\n%s\n%s", out.String(), talk.String(), s.logged())
 	}
+	// What it says to go on with works too, before secret is another.
+	next := regexp.MustCompile(`(?m)^#   (.+?)  `).FindAllStringSubmatch(printed, -1)
+	if len(next) != 3 {
+		t.Errorf("to go on it says %q", next)
+	}
+	for _, m := range next {
+		if strings.Contains(m[1], "client secret demo") {
+			m[1] += " --overlap 1h" // for what follows
+		}
+		sh := exec.Command("sh", "-euc", m[1])
+		sh.Dir = dir
+		if got, err := sh.CombinedOutput(); err != nil || !bytes.Contains(got, []byte("client")) {
+			t.Errorf("%s: %v\n%s", m[1], err, got)
+		}
+	}
 	secret := regexp.MustCompile(`SECRET=(\S+)`).FindStringSubmatch(printed)[1]
 	for _, line := range []string{`msg=request endpoint=token status=200 `, `endpoint=introspection`, `endpoint=revocation`, `sub=alice`, `issuer=https://issuer.example`} {
 		if !strings.Contains(s.logged(), line) {
@@ -225,6 +240,9 @@ func TestServeFirstRun(t *testing.T) {
 func TestServeStartPage(t *testing.T) {
 	needUnix(t)
 	s := startServe(t, t.TempDir(), "--addr", "127.0.0.1:0", "--store", "memory", "--log", "text")
+	if p := s.printed(); !strings.Contains(p, "/introspect") || strings.Contains(p, "client add") {
+		t.Errorf("a server that keeps nothing is to be administered:\n%s", p)
+	}
 	resp, page := s.get("/")
 	h := resp.Header
 	if resp.StatusCode != http.StatusOK || h.Get("Content-Type") != "text/html; charset=utf-8" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") {

@@ -381,7 +381,7 @@ func (f *settings) demo(ctx context.Context, s *service, issuer string) (*demo, 
 		}
 		return nil, nil // nothing is to be shown
 	}
-	d := &demo{Issuer: issuer, KeyFile: filepath.ToSlash(filepath.Join(f.data, "demo-issuer.jwk"))}
+	d := &demo{memory: f.isMemory(), Issuer: issuer, KeyFile: filepath.ToSlash(filepath.Join(f.data, "demo-issuer.jwk"))}
 	if err := d.make(ctx, s, f.data); err != nil {
 		return nil, err
 	}
