@@ -300,3 +300,21 @@ func TestHint(t *testing.T) {
 		}
 	}
 }
+
+// later is time's own arithmetic, to the nanosecond, for every time that a claim can hold.
+func TestLater(t *testing.T) {
+	now := time.Now() // with a monotonic time
+	times := []time.Time{
+		{}, now, now.Add(1), now.Add(-1), now.Add(-time.Minute), now.Add(time.Minute), now.Add(-time.Minute + 1), now.Add(time.Minute + 1),
+		now.Add(-time.Minute - 1), now.Add(time.Minute - 1), now.Truncate(time.Second), now.Truncate(time.Second).Add(time.Second - 1),
+		time.Unix(0, 0), time.Unix(1<<32, 0), time.Unix(now.Unix()+1<<33, 1), time.Unix(now.Unix()-1<<33, 1), time.Unix(now.Unix()+1<<34, 0),
+		time.Unix(253402300799, 999999999), time.Unix(1<<53-1, 0), time.Unix(1-1<<53, 0),
+	}
+	for _, at := range times {
+		for _, d := range []time.Duration{0, 1, -1, time.Minute, -time.Minute, 10 * time.Minute} {
+			if got, want := later(at, now, d), now.Add(d).Before(at); got != want {
+				t.Errorf("later(%v, %v, %v) = %v", at, now, d, got)
+			}
+		}
+	}
+}
