@@ -3,6 +3,7 @@ package strictjson_test
 //lint:file-ignore SA5008 odd tags are what is tested
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -887,6 +889,33 @@ func TestExpectedNames(t *testing.T) {
 		for _, doc := range []string{`{"` + name + `" :"1"}`, `{"` + name + `": "1"}`, `{ "` + name + `":"1"}`} {
 			if got := read(doc); got[0] != "1" {
 				t.Errorf("%s is read as %q", doc, got)
+			}
+		}
+	}
+}
+
+// Eight digits are read at once: all lengths around that, and every byte in the place of each digit.
+func TestDigits(t *testing.T) {
+	const digits = "9182736450918273645"
+	for n := 1; n <= len(digits); n++ {
+		for _, sign := range []string{"", "-"} {
+			whole := sign + digits[:n]
+			value, err := strconv.ParseInt(whole, 10, 64)
+			for _, doc := range []string{whole, whole + ".0", whole + "e0"} {
+				if got, code := decode[int64](doc); (code == "") != (err == nil) || err == nil && got != value {
+					t.Errorf("%s = %d, %q, want %d, %v", doc, got, code, value, err)
+				}
+			}
+		}
+	}
+	for i := range 10 {
+		for c := range 256 {
+			doc := []byte("9182736450")
+			doc[i] = byte(c)
+			var value int64
+			err := json.Unmarshal(bytes.TrimSuffix(bytes.TrimSuffix(bytes.ToLower(doc), []byte("e0")), []byte(".0")), &value)
+			if got, code := decode[int64](string(doc)); (code == "") != (err == nil) || err == nil && got != value {
+				t.Errorf("%q = %d, %q, want %d, %v", doc, got, code, value, err)
 			}
 		}
 	}

@@ -305,7 +305,8 @@ func TestHint(t *testing.T) {
 func TestLater(t *testing.T) {
 	now := time.Now() // with a monotonic time
 	times := []time.Time{
-		{}, now, now.Add(1), now.Add(-1), now.Add(-time.Minute), now.Add(time.Minute), now.Add(-time.Minute + 1), now.Add(time.Minute + 1),
+		{},
+		now, now.Add(1), now.Add(-1), now.Add(-time.Minute), now.Add(time.Minute), now.Add(-time.Minute + 1), now.Add(time.Minute + 1),
 		now.Add(-time.Minute - 1), now.Add(time.Minute - 1), now.Truncate(time.Second), now.Truncate(time.Second).Add(time.Second - 1),
 		time.Unix(0, 0), time.Unix(1<<32, 0), time.Unix(now.Unix()+1<<33, 1), time.Unix(now.Unix()-1<<33, 1), time.Unix(now.Unix()+1<<34, 0),
 		time.Unix(253402300799, 999999999), time.Unix(1<<53-1, 0), time.Unix(1-1<<53, 0),
