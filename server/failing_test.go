@@ -350,7 +350,7 @@ func TestOptions(t *testing.T) {
 		change func(*server.Options)
 		want   string // which says that it is refused for this, and not for what follows
 	}{
-		"no issuer":             {func(o *server.Options) { o.Issuer = "" }, "issuer"},
+		"no issuer":             {func(o *server.Options) { o.Issuer = "" }, "there is no Issuer"},
 		"an issuer over http":   {func(o *server.Options) { o.Issuer = "http://as.example" }, "issuer"},
 		"one with a query":      {func(o *server.Options) { o.Issuer = "https://as.example?x" }, "issuer"},
 		"aliases over http":     {func(o *server.Options) { o.MTLSURL = "http://mtls.example" }, "http"},

@@ -185,6 +185,9 @@ func (o *Options) normalize() error {
 	}
 	l.Refresh = min(l.Refresh, l.RefreshMax)
 
+	if o.Issuer == "" {
+		return errOptions.With("there is no Issuer")
+	}
 	m := oauth.ServerMetadata{Issuer: o.Issuer, TokenEndpoint: o.MTLSURL}
 	if err := m.Validate(o.Issuer); err != nil {
 		return errOptions.Wrap(err)
