@@ -27,10 +27,7 @@ func (c *explainCmd) Run(a *app) error {
 		}
 	}
 	if len(found) == 0 {
-		hint := "jot explain lists all words"
-		if near := nearest(c.Word); len(near) > 0 {
-			hint = "did you mean " + strings.Join(near, ", ") + "?"
-		}
+		hint := meant(c.Word, termWords(), "jot explain lists all words")
 		return fail(exitUsage, hint, "%s is not a word that jot knows", quoted(c.Word))
 	}
 	var b strings.Builder
@@ -84,6 +81,14 @@ func terms() []entry {
 			text = "How the content is encrypted: AES-GCM, which authenticates too."
 		}
 		all = append(all, entry{enc.Name(), "algorithm", enc.Spec(), text + fmt.Sprintf(" Its key has %d bits.", 8*enc.KeySize())})
+	}
+	return all
+}
+
+func termWords() []string {
+	var all []string
+	for _, t := range terms() {
+		all = append(all, t.word)
 	}
 	return all
 }
@@ -356,22 +361,31 @@ func vocabulary() string {
 	return b.String()
 }
 
-// nearest are the words that are most like one that is unknown.
-func nearest(word string) []string {
+// meant is the hint of which of names is like one that is none of them, or else all.
+func meant(name string, names []string, all string) string {
+	like := nearest(name, names)
+	if len(like) == 0 {
+		return all
+	}
+	return "did you mean " + strings.Join(like, ", ") + "?"
+}
+
+// nearest are those of names that are most like one that is unknown.
+func nearest(word string, names []string) []string {
 	type candidate struct {
 		word     string
 		distance int
 	}
 	var list []candidate
 	lower := strings.ToLower(word)
-	for _, t := range terms() {
-		have := strings.ToLower(t.word)
+	for _, name := range names {
+		have := strings.ToLower(name)
 		d := editDistance(lower, have)
 		if d > 1 && len(lower) > 2 && strings.Contains(have, lower) {
 			d = 1
 		}
 		if d <= max(1, len(word)/3) {
-			list = append(list, candidate{t.word, d})
+			list = append(list, candidate{name, d})
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].distance < list[j].distance })

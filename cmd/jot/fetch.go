@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 
 	"github.com/jotsuite/jot/jose/jwa"
@@ -43,8 +44,16 @@ func fetchFailure(err error) *failure {
 	switch {
 	case errors.Is(err, keyset.ErrRefusedURL):
 		hint = "if you trust that address, give it yourself: --jwks URL"
+	case isUncertified(err):
+		hint = "nobody whom this machine trusts has certified that server; SSL_CERT_FILE names an authority of one's own, save on Windows and macOS"
 	case errors.Is(err, keyset.ErrIssuer):
 		hint = "the issuer is compared exactly: look for a slash at the end"
 	}
 	return fail(exitFile, hint, "%v%s", err, inCode(err))
+}
+
+// isUncertified reports whether a server was reached, and its certificate is not trusted.
+func isUncertified(err error) bool {
+	_, is := errors.AsType[*tls.CertificateVerificationError](err)
+	return is
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,6 +90,10 @@ func TestVerifyFetches(t *testing.T) {
 	token := s.token(t, s.URL)
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
+	private := httptest.NewUnstartedServer(http.NotFoundHandler())
+	private.Config.ErrorLog = log.New(io.Discard, "", 0)
+	private.StartTLS()
+	defer private.Close()
 	for _, c := range []struct {
 		name string
 		args string
@@ -110,6 +116,7 @@ func TestVerifyFetches(t *testing.T) {
 		{"offline", "--issuer HOST --aud api --offline", exitFile, "hint: give --jwks FILE", 0},
 		{"set, offline", "--jwks HOST/jwks --iss HOST --aud api --offline", exitFile, "--offline", 0},
 		{"nobody there", "--jwks " + closed.URL + "/jwks --iss HOST --aud api", exitFile, "keys.unreachable", 0},
+		{"a server that nobody knows", "--jwks " + private.URL + "/jwks --iss HOST --aud api", exitFile, "hint: nobody whom this machine trusts has certified that server", 0},
 		{"no metadata", "--issuer HOST/nobody --aud api", exitFile, "keys.unreachable", 0},
 		{"metadata of another", "--issuer HOST/liar --aud api", exitFile, "look for a slash", 1},
 		{"metadata that leads inward", "--issuer HOST/inward --aud api", exitFile, "keys.refused_url", 1},

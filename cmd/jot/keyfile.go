@@ -172,7 +172,8 @@ func oneOf[T interface{ Name() string }](name, what string, table []T) (T, error
 			return v, nil
 		}
 	}
-	return zero, fail(exitUsage, "one of "+strings.Join(tableNames(table), " "), "%s is not %s", quoted(name), what)
+	names := tableNames(table)
+	return zero, fail(exitUsage, meant(name, names, "one of "+strings.Join(names, " ")), "%s is not %s", quoted(name), what)
 }
 
 func tableNames[T interface{ Name() string }](table []T) []string {

@@ -90,14 +90,9 @@ func kindOf(name string) (lint.Kind, error) {
 	return kind, nil
 }
 
-// unknownKind is the failure to know a kind: it says which of names are like it, or else all of them.
+// unknownKind is the failure to know a kind.
 func unknownKind(name string, names []string) *failure {
-	hint := "the kinds are " + strings.Join(names, ", ")
-	like := slices.DeleteFunc(nearest(name), func(word string) bool { return !slices.Contains(names, word) })
-	if len(like) > 0 {
-		hint = "did you mean " + strings.Join(like, ", ") + "?"
-	}
-	return fail(exitUsage, hint, "%s is no kind of token", quoted(name))
+	return fail(exitUsage, meant(name, names, "the kinds are "+strings.Join(names, ", ")), "%s is no kind of token", quoted(name))
 }
 
 func kindNames() []string {

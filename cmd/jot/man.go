@@ -14,7 +14,7 @@ func (*manCmd) Help() string { return "Read it with: jot man | man -l -" }
 func (*manCmd) Run(a *app) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".TH JOT 1 \"\" %s \"User Commands\"\n", roffQuote("jot "+version()))
-	fmt.Fprintf(&b, ".SH NAME\njot \\- inspect, verify, sign, encrypt and decrypt JSON Web Tokens\n")
+	fmt.Fprintf(&b, ".SH NAME\njot \\- inspect, verify, sign, encrypt and decrypt JSON Web Tokens, and serve them\n")
 	b.WriteString(".SH SYNOPSIS\n")
 	for _, n := range a.model.Leaves(true) {
 		fmt.Fprintf(&b, ".B %s\n.br\n", roff(synopsis(n)))

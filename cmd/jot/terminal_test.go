@@ -110,7 +110,7 @@ func TestAtATerminal(t *testing.T) {
 	}
 	// Asked to read, it says so.
 	code, _, errs = at(terminal{stdinTTY: true, stdin: strings.NewReader(someToken)}, "inspect", "-")
-	if code != exitOK || !strings.Contains(errs, "reading the token from the terminal") {
+	if code != exitOK || !strings.Contains(errs, "reading the text from the terminal") {
 		t.Errorf("exit %d %q", code, errs)
 	}
 	if code, _, errs = at(terminal{stdoutTTY: true}, "key", "convert", "testdata/keys/ciba.json", "--to", "der"); code != exitUsage || !strings.Contains(errs, "binary") {
@@ -240,7 +240,7 @@ func TestVocabulary(t *testing.T) {
 		seen[k] = true
 	}
 	for word, want := range map[string]string{"audd": "aud", "exp.expird": "exp.expired", "es256": "ES256"} {
-		got := strings.Join(nearest(word), " ")
+		got := strings.Join(nearest(word, termWords()), " ")
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %q, want %s first", word, got, want)
 		}
