@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jotsuite/jot/internal/fault"
 	"github.com/jotsuite/jot/internal/strictjson"
 	"github.com/jotsuite/jot/jose/jwk"
 	"github.com/jotsuite/jot/jose/jwt"
@@ -94,7 +95,11 @@ func (q *request) bearer() string {
 
 // unregistered is the answer to who has no token, or not a good one (RFC 6750, Section 3.1).
 func (q *request) unregistered() error {
-	e := &oauth.Error{Code: oauth.InvalidToken, Description: "this needs a token for registration, which is not there or not good"}
+	cause := fault.New("registration.missing", "RFC 6750, Section 2.1", "server: the request has no bearer token")
+	if q.bearer() != "" {
+		cause = fault.New("registration.token", "RFC 7591, Section 3", "server: the token was used, has expired, is another client's, or is none of this server")
+	}
+	e := &oauth.Error{Code: oauth.InvalidToken, Description: "this needs a token for registration, which is not there or not good", Cause: cause}
 	c := oauth.Challenge{Scheme: oauth.Bearer}
 	if c.Realm = q.o.Issuer; len(q.r.Header["Authorization"]) > 0 {
 		c.Error = e

@@ -224,7 +224,11 @@ A secret that others may have got has no overlap: it is void as soon as the proc
 func (c *clientSecretCmd) Run(a *app) error {
 	return c.administer(a, func(ctx context.Context, s *service) error {
 		saved, err := c.save(ctx, s)
-		if s.trail.record(cliUser(), auditClientChange, c.ID, err) != nil {
+		detail := detailSecret
+		if c.EndOld {
+			detail = detailOldSecret
+		}
+		if s.trail.recordDetail(cliUser(), auditClientChange, c.ID, detail, err) != nil {
 			return changeFailure(c.ID, err)
 		}
 		if saved.Secret != "" {

@@ -62,6 +62,12 @@ func (t *trail) administered(e *admin.Event) {
 	if l.Event == "" {
 		return
 	}
+	switch e.Action {
+	case "renewSecret":
+		l.Detail = detailSecret
+	case "endOldSecret":
+		l.Detail = detailOldSecret
+	}
 	if e.Client != "" {
 		l.By = "admin:" + e.Client
 		if e.Subject != e.Client {

@@ -227,6 +227,21 @@ func testAdministration(t *testing.T, store string) {
 	if shown := a.cli("client", "list"); shown != "root\nshop\nweb\n" {
 		t.Error(shown)
 	}
+	code, renewed := a.rest("POST", "/clients/web/secret?overlap=3600", "")
+	if code != 200 {
+		t.Fatal(code, renewed)
+	}
+	for _, s := range []any{made["client_secret"], renewed["client_secret"]} {
+		if code, out := a.ask("web", fmt.Sprint(s), credentials); code != 200 {
+			t.Error(code, out)
+		}
+	}
+	if n := strings.Count(a.logged(), " old_secret=true"); n != 1 {
+		t.Errorf("the old secret was used %d times by the log:\n%s", n, a.logged())
+	}
+	if code, out := a.rest("DELETE", "/clients/web/old-secret", ""); code != 204 {
+		t.Error(code, out)
+	}
 	if code, out := a.rest("DELETE", "/clients/web", ""); code != 204 {
 		t.Error(code, out)
 	}
@@ -250,6 +265,8 @@ func testAdministration(t *testing.T, store string) {
 		`"event":"client.add","outcome":"success","by":"cli[^"]*","target":"shop"`,
 		`"event":"client.add","outcome":"success","by":"admin:root","target":"web"`,
 		`"event":"client.remove","outcome":"success","by":"admin:root","target":"web"`,
+		`"event":"client.change","outcome":"success","by":"admin:root","target":"web",.*"detail":"secret"`,
+		`"event":"client.change","outcome":"success","by":"admin:root","target":"web",.*"detail":"old secret"`,
 		`"event":"key.rotate","outcome":"success","by":"admin:root"`,
 		`"event":"client.authenticate","outcome":"refused","by":"anonymous","error":"invalid_token"`,
 		`"event":"grant.revoke","outcome":"success","by":"cli[^"]*","target":"` + regexp.QuoteMeta(g.ID) + `"`,
@@ -261,7 +278,7 @@ func testAdministration(t *testing.T, store string) {
 	if strings.Contains(string(trail), "chosen-by-anybody") {
 		t.Errorf("the trail has a name that someone has chosen:\n%s", trail)
 	}
-	for _, secret := range []string{a.secret, secret, next, fmt.Sprint(made["client_secret"]), "eyJ"} {
+	for _, secret := range []string{a.secret, secret, next, fmt.Sprint(made["client_secret"]), fmt.Sprint(renewed["client_secret"]), "eyJ"} {
 		if strings.Contains(string(trail), secret) || strings.Contains(a.logged(), secret) {
 			t.Error("a secret or a token is in the trail or the log")
 		}

@@ -203,7 +203,18 @@ func (t *trail) write(l *auditLine) {
 // record is for who administers: what was done, to what, by whom (cli:USER, admin:NAME, server), and how it ended. It
 // returns err as it is.
 func (t *trail) record(by, event, target string, err error) error {
-	l := auditLine{Event: event, Outcome: auditSuccess, By: by, Target: target}
+	return t.recordDetail(by, event, target, "", err)
+}
+
+// What of a client was changed, where that is its secret.
+const (
+	detailSecret    = "secret"
+	detailOldSecret = "old secret"
+)
+
+// recordDetail is record with what there is to say beyond it.
+func (t *trail) recordDetail(by, event, target, detail string, err error) error {
+	l := auditLine{Event: event, Outcome: auditSuccess, By: by, Target: target, Detail: detail}
 	if err != nil {
 		l.Outcome, l.Code = auditFailure, codeOf(err)
 		var refused *oauth.Error

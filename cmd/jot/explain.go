@@ -283,6 +283,8 @@ var words = []entry{
 	{"client.method", "error", "RFC 6749, Section 2.3", "The client authenticates in another way than it has registered. jot client show says which that is, and jot client set changes it."},
 	{"client.algorithm", "error", "RFC 7591, Section 2", "The client_assertion is signed with another algorithm than the client has registered."},
 	{"client.certificate", "error", "RFC 8705, Section 2", "The certificate of the client is not there, is none of its own, has another name than the client has registered, or is not certified by the authorities that the server trusts. openssl x509 -noout -subject -nameopt RFC2253 prints the name as it has to be registered."},
+	{"registration.missing", "error", "RFC 7591, Section 3", "A registration needs an initial access token as a bearer token, which jot client invite makes, and a change of one the token that the client got for it."},
+	{"registration.token", "error", "RFC 7591, Section 3", "The token for registration was used, has expired, is that of another client, or was not made by this server. jot client invite makes a new one."},
 	{"refresh.unknown", "error", "RFC 6749, Section 5.2", "The server has not made the refresh token, or no longer has the secret with which it did: secrets in its configuration. The client has to begin anew."},
 	{"refresh.ended", "error", "RFC 6749, Section 5.2", "The refresh token was not used for too long, its grant has ended, or it was revoked: lifetimes in the configuration of the server. The client has to begin anew."},
 	{"refresh.foreign", "error", "RFC 6749, Section 6", "The refresh token was issued to another client, or to one that has proved to hold another key."},
