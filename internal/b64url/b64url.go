@@ -113,10 +113,10 @@ func encodeWords(out, in []byte, e *[4096]uint16) (_, _ []byte) {
 	return out, in
 }
 
-// AppendDecode appends the bytes that src encodes to dst. Text that is not canonical
+// AppendDecode appends the bytes that text encodes to dst. Text that is not canonical
 // is [ErrEncoding], with the offset of what is wrong; dst is then returned as it came.
-// dst and src must not overlap.
-func AppendDecode(dst, src []byte) ([]byte, error) {
+func AppendDecode(dst []byte, text string) ([]byte, error) {
+	src := alias.Bytes(text)
 	n, err := DecodedLen(len(src))
 	if err != nil {
 		return dst, err
@@ -183,7 +183,7 @@ func refuse(src []byte) error {
 
 // DecodeString returns the bytes that s encodes, or [ErrEncoding].
 func DecodeString(s string) ([]byte, error) {
-	b, err := AppendDecode(nil, alias.Bytes(s))
+	b, err := AppendDecode(nil, s)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func (n *Issuer) Accepts(_ context.Context, value string) (bool, error) {
 	if len(value) != b64url.EncodedLen(len(buf)) {
 		return false, nil
 	}
-	raw, err := b64url.AppendDecode(buf[:0], []byte(value))
+	raw, err := b64url.AppendDecode(buf[:0], value)
 	if err != nil {
 		return false, nil
 	}

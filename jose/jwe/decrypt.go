@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/jotsuite/jot/internal/aead"
-	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/internal/compact"
 	"github.com/jotsuite/jot/internal/fault"
@@ -39,7 +38,7 @@ func decode(keys []string, iv, ciphertext, tag string) (*sealed, error) {
 	part := func(text string) (int, error) {
 		start := len(buf)
 		var err error
-		if buf, err = b64url.AppendDecode(buf, alias.Bytes(text)); err != nil {
+		if buf, err = b64url.AppendDecode(buf, text); err != nil {
 			return 0, compact.Refine(text, err)
 		}
 		return len(buf) - start, nil

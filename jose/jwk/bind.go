@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/jose/jwa"
 )
@@ -528,7 +527,7 @@ func (w *wire) bindSecret(c choice) (*SecretKey, error) {
 	if !w.hasOp("sign") && !w.hasOp("verify") {
 		return nil, errUse.With("\"key_ops\" has neither \"sign\" nor \"verify\"")
 	}
-	secret, err := b64url.AppendDecode(nil, alias.Bytes(w.private().K))
+	secret, err := b64url.AppendDecode(nil, w.private().K)
 	if err != nil {
 		return nil, errInvalid.With("\"k\" is not canonical base64url")
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/jose/jwa"
 )
@@ -178,7 +177,7 @@ func (w *wire) exchangeKey(a *Agreement) (any, error) {
 }
 
 func (w *wire) agreementPrivate(a *Agreement) ([]byte, error) {
-	d, err := b64url.AppendDecode(nil, alias.Bytes(w.private().D))
+	d, err := b64url.AppendDecode(nil, w.private().D)
 	if err != nil {
 		return nil, errInvalid.With("\"d\" is not canonical base64url")
 	}
@@ -222,7 +221,7 @@ func (w *wire) bindShared(b *Binding, c choice) (*SharedKey, error) {
 	if !w.hasOp(encrypt...) && !w.hasOp(decrypt...) {
 		return nil, errUse.With("\"key_ops\" lets the key neither encrypt nor decrypt")
 	}
-	secret, err := b64url.AppendDecode(nil, alias.Bytes(w.private().K))
+	secret, err := b64url.AppendDecode(nil, w.private().K)
 	if err != nil {
 		return nil, errInvalid.With("\"k\" is not canonical base64url")
 	}

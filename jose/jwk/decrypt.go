@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
 	"github.com/jotsuite/jot/jose/jwa"
 )
@@ -315,7 +314,7 @@ func (k *EncryptionKey) peer(epk *JWK) ([]byte, *ecdh.PublicKey, error) {
 
 // agreementPublic decodes the public member of a key for an agreement.
 func (w *wire) agreementPublic(a *Agreement) ([]byte, error) {
-	x, err := b64url.AppendDecode(nil, alias.Bytes(w.X))
+	x, err := b64url.AppendDecode(nil, w.X)
 	if err != nil {
 		return nil, errInvalid.With("\"x\" is not canonical base64url")
 	}

@@ -147,8 +147,8 @@ func TestEncryptKey(t *testing.T) {
 						t.Errorf("%s: %x, %v: more than the one error", enc, other, err)
 					}
 				}
-				if len(w.EncryptedKey) > 0 {
-					w.EncryptedKey[0] ^= 1
+				if n := len(w.EncryptedKey); n > 0 {
+					w.EncryptedKey[n-1] ^= 1 // the first byte may make it greater than the modulus
 					other, err := k.d.DecryptKey(ctx, &w)
 					if alg == jwa.RSA1_5 {
 						// RFC 7516, Section 11.5: a random key, and no error.

@@ -11,7 +11,6 @@ import (
 	"math/big"
 	"math/bits"
 
-	"github.com/jotsuite/jot/internal/alias"
 	"github.com/jotsuite/jot/internal/b64url"
 )
 
@@ -21,7 +20,7 @@ func octets(buf []byte, name, text string, size int) ([]byte, error) {
 	if len(text) != b64url.EncodedLen(size) {
 		return nil, errInvalid.With(fmt.Sprintf("%q is not %d bytes in base64url", name, size))
 	}
-	b, err := b64url.AppendDecode(buf, alias.Bytes(text))
+	b, err := b64url.AppendDecode(buf, text)
 	if err != nil {
 		return nil, errInvalid.With("\"" + name + "\" is not canonical base64url")
 	}
@@ -35,7 +34,7 @@ func number(buf []byte, name, text string, limit int) ([]byte, error) {
 	if len(text) > b64url.EncodedLen(limit) {
 		return nil, errLimit.With(fmt.Sprintf("%q has more than %d bytes", name, limit))
 	}
-	b, err := b64url.AppendDecode(buf, alias.Bytes(text))
+	b, err := b64url.AppendDecode(buf, text)
 	switch {
 	case err != nil:
 		return nil, errInvalid.With("\"" + name + "\" is not canonical base64url")

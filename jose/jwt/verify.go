@@ -146,16 +146,15 @@ func (v *Verifier[C]) VerifyWith(ctx context.Context, raw string, check func(t *
 
 	// One buffer: first for the signature, then for the payload that it vouches for.
 	buf := make([]byte, 0, max(len(payload), len(signature))/4*3+3)
-	sig, err := b64url.AppendDecode(buf, alias.Bytes(signature))
+	sig, err := b64url.AppendDecode(buf, signature)
 	if err != nil {
 		return nil, v.reject(signed, malformed(err))
 	}
-	message := alias.Bytes(signed[:len(encoded)+1+len(payload)])
-	key, err := tryKeys(candidates, message, sig)
+	key, err := tryKeys(candidates, signed[:len(encoded)+1+len(payload)], sig)
 	if err != nil {
 		return nil, v.reject(signed, err)
 	}
-	claims, err := b64url.AppendDecode(buf, alias.Bytes(payload))
+	claims, err := b64url.AppendDecode(buf, payload)
 	if err != nil {
 		return nil, v.reject(signed, malformed(err))
 	}
@@ -292,8 +291,8 @@ func (v *Verifier[C]) selector(payload string) string {
 var errNoSelector = jws.ErrNoKey.(*fault.Error).With("the claim that selects the issuer's keys cannot be read")
 
 // tryKeys returns the first candidate whose signature it is.
-func tryKeys(candidates []jwk.Verifier, message, signature []byte) (jwk.Verifier, error) {
-	refusal := ErrSignature
+func tryKeys(candidates []jwk.Verifier, signed string, signature []byte) (jwk.Verifier, error) {
+	message, refusal := alias.Bytes(signed), ErrSignature
 	for _, k := range candidates {
 		err := k.Verify(message, signature)
 		if err == nil {
