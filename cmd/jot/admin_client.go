@@ -244,7 +244,7 @@ func (c *clientSecretCmd) save(ctx context.Context, s *service) (*server.Client,
 		return nil, err
 	}
 	if method := x.Metadata.Method(); !strings.HasPrefix(method, "client_secret_") {
-		return nil, fail(exitUsage, "", "%s authenticates by %s and has no secret", quoted(c.ID), method)
+		return nil, fail(exitUsage, "jot client set --auth client_secret_basic gives it one", "%s authenticates by %s and has no secret", quoted(c.ID), method)
 	}
 	if c.EndOld {
 		if x.OldSecretExpires.IsZero() {

@@ -102,6 +102,9 @@ func run(args []string, t *terminal, clock func() time.Time) (code int) {
 			where = pe.Context.Selected().FullPath()
 		}
 		hint := "see " + where + " --help"
+		if strings.Contains(err.Error(), "expected duration") {
+			hint = "write it as 30s, 15m or 168h, which is a week"
+		}
 		if text := err.Error(); strings.HasPrefix(text, "unknown flag -") && !strings.HasPrefix(text, "unknown flag --") {
 			hint += "; a name that begins with - comes last, after --" // such as one of 64 that are made at random
 		}

@@ -101,6 +101,9 @@ func (c *serveCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
+		if _, err := s.Client(ctx, demoClient); d == nil && err == nil {
+			log.Info("demonstration", "client", demoClient, "new_secret", self()+" client secret "+demoClient) // for who has not kept what was printed once
+		}
 		if d != nil {
 			if a.data(d.text()); a.broken != nil {
 				return nil // which run reports

@@ -222,6 +222,9 @@ func TestServeFirstRun(t *testing.T) {
 	if status := again.token("demo", "another"); status != http.StatusUnauthorized {
 		t.Errorf("another secret: %d", status)
 	}
+	if log := again.logged(); !strings.Contains(log, "msg=demonstration client=demo new_secret=\"") || !strings.Contains(log, " client secret demo\"") {
+		t.Errorf("who has not kept the secret is not told how to get another:\n%s", log)
+	}
 	if err := again.end(syscall.SIGTERM); err != nil || again.printed() != "" || !strings.Contains(again.logged(), "msg=stopped") {
 		t.Errorf("%v\n%s\n%s", err, again.printed(), again.logged())
 	}
@@ -359,8 +362,8 @@ func TestServeAdministered(t *testing.T) {
 		t.Error(err)
 	}
 	again := startServe(t, dir, "--addr", "localhost:0", "--data", data, "--log", "text")
-	if again.printed() != "" {
-		t.Error(again.printed())
+	if again.printed() != "" || strings.Contains(again.logged(), "msg=demonstration") {
+		t.Error(again.printed(), again.logged())
 	}
 	if err := again.end(os.Interrupt); err != nil {
 		t.Error(err)
