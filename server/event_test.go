@@ -337,6 +337,11 @@ func TestEventAttempted(t *testing.T) {
 	k, stranger := key(t), key(t)
 	a.add("k", clientauth.PrivateKeyJWT, func(c *server.Client) { c.Metadata.JWKS = jwks(t, k.Public()) })
 	a.add("basic", "", nil)
+	a.add("mac", clientauth.ClientSecretJWT, nil)
+	guess, err := jwk.NewSecretKey(jwa.HS256, "", []byte(strings.Repeat("g", 43)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	a.trust(k, nil)
 	if _, err := a.SaveIssuer(ctx, server.TrustedIssuer{Issuer: "app", LegacyBitbucket: true, Subjects: []string{"*"}}); err != nil {
 		t.Fatal(err)
@@ -359,6 +364,7 @@ func TestEventAttempted(t *testing.T) {
 		code, cause, description string
 	}{
 		"another key":           {assert(stranger, "k", nil), "k", "", "key.none", "no key fits", unknown},
+		"another secret":        {assert(guess, "mac", nil), "mac", "", "sig.invalid", "does not verify", unknown},
 		"no such client":        {assert(stranger, "nobody", nil), "", "", "client.unknown", "of no client that there is", unknown},
 		"another method":        {assert(k, "basic", nil), "basic", "", "client.method", "the client has registered client_secret_basic, and sends a client_assertion", unknown},
 		"an old assertion":      {assert(k, "k", late), "k", "", "exp.expired", "want a time after", "the client_assertion is refused: exp.expired (the token has expired)"},

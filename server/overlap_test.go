@@ -118,6 +118,7 @@ func TestOverlap(t *testing.T) {
 			// A client that authenticates otherwise has nothing of before.
 			sixth := a.renew("c", time.Hour)
 			c, _ = a.Client(ctx, "c")
+			c.Overlap = time.Hour
 			c.Metadata.AuthMethod = map[bool]string{true: "client_secret_post", false: "client_secret_basic"}[method == "client_secret_basic"]
 			if saved, err := a.SaveClient(ctx, *c); err != nil || !saved.OldSecretExpires.IsZero() {
 				t.Error(saved, err)
@@ -171,6 +172,13 @@ func TestChosenOverlap(t *testing.T) {
 	try("guess", 401, "hash of password")
 	try("fail", 503, "hash of password")
 	try(fresh.Secret, 200)
+	// A process that has met the client alone knows that there are such secrets.
+	b := start(t, a.Options)
+	asked(b, "192.0.2.1:1", "c", fresh.Secret)
+	hashes = nil
+	if w := asked(b, "192.0.2.1:1", "nobody", "guess"); w.Code != 401 || !slices.Equal(hashes, []string{""}) {
+		t.Errorf("a guess of nobody's secret: %d, after hashes %q", w.Code, hashes)
+	}
 	now.add(time.Hour)
 	try("password", 401, "")
 	try(fresh.Secret, 200)

@@ -49,6 +49,9 @@ func Test_RFC7591(t *testing.T) {
 			if c.Metadata.Name == "evil" {
 				return &oauth.Error{Code: oauth.InvalidClientMetadata, Description: "no"}
 			}
+			if c.Metadata.Name == "renamed" {
+				c.ID = "renamed"
+			}
 			if c.Metadata.Name == "broken" {
 				return errors.New("the database of vendors is down")
 			}
@@ -156,6 +159,19 @@ func Test_RFC7591(t *testing.T) {
 		if wg.Wait(); won != 1 {
 			t.Error(won)
 		}
+	})
+	t.Run("the token names its client, and is used with it", func(t *testing.T) {
+		token := a.initial()
+		w, c := a.register("POST", "/register", token, `{"client_name":"renamed"}`)
+		if w.want(t, 201, ""); c.ClientID == "renamed" || strings.Contains(token, c.ClientID) {
+			t.Error(c.ClientID)
+		}
+		w, _ = a.register("GET", "/register/"+c.ClientID, c.RegistrationToken, "")
+		w.want(t, 200, "")
+		w, _ = a.register("DELETE", "/register/"+c.ClientID, c.RegistrationToken, "")
+		w.want(t, 204, "")
+		w, _ = a.register("POST", "/register", token, `{}`)
+		w.want(t, 401, oauth.InvalidToken)
 	})
 	t.Run("not without the option", func(t *testing.T) {
 		b := start(t, server.Options{})
