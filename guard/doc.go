@@ -24,6 +24,6 @@
 // Without a token: 401, and a challenge without an error. With one that is not good: 401 and invalid_token; with a proof that is not good
 // invalid_dpop_proof or use_dpop_nonce. With one that is good and not enough: 403 and insufficient_scope, or 401 and
 // insufficient_user_authentication (RFC 9470). With several tokens, or one in the URL: 400 and invalid_request. Where the token cannot be
-// judged, since an issuer or a store does not answer: 503. The description has the stable codes of what was wrong and nothing that
+// judged, since an issuer or a store does not answer: 503. The description has the stable codes of what was wrong, each with a sentence, and nothing that
 // the token holds.
 package guard
