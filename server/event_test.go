@@ -440,6 +440,7 @@ func TestEventCauses(t *testing.T) {
 		"one of a grant that ended": {refresh(c, reused), "refresh.ended"},
 		"another client's":          {refresh(d, a.family(c, k)), "refresh.foreign"},
 		"another client's, less":    {refresh(d, a.family(c, k), "scope", "read"), "refresh.foreign"},
+		"another client's, more":    {refresh(d, a.family(c, k), "scope", "everything"), "refresh.foreign"},
 		"one of another key":        {call{path: "/token", header: proved(other), form: form("grant_type", "refresh_token", "client_id", public.ID, "refresh_token", w.text("refresh_token"))}, "refresh.foreign"},
 		"no impersonation":          {swap(c), "exchange.impersonation"},
 		"no delegation":             {swap(c, actor(c)...), "exchange.delegation"},

@@ -300,7 +300,11 @@ func TestClients(t *testing.T) {
 		}
 	}
 	a.do("DELETE", "/clients/shop/old-secret", "").want(t, 204, "")
+	tag := a.do("GET", "/clients/shop", "").Header().Get("ETag")
 	a.do("DELETE", "/clients/shop/old-secret", "").want(t, 204, "")
+	if now := a.do("GET", "/clients/shop", "").Header().Get("ETag"); tag == "" || now != tag {
+		t.Errorf("where there is no old secret, %s becomes %s", tag, now)
+	}
 	if got := a.do("GET", "/clients/shop", ""); good(&old) != 401 || good(c) != 200 || got.json["old_secret_expires"] != nil {
 		t.Error("after the overlap:", good(&old), good(c), got.Body)
 	}
@@ -845,6 +849,7 @@ func TestFailing(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.h = h
+	a.do("POST", "/clients/chief/secret?overlap=3600", "").want(t, 200, "")
 	trusted := `{"subjects": ["*"], "discover": true}`
 	for _, x := range []struct{ fails, method, path, body string }{
 		{"Documents", "GET", "/clients", ""},
@@ -854,6 +859,7 @@ func TestFailing(t *testing.T) {
 		{"Document", "POST", "/clients/chief/secret", ""},
 		{"PutDocument", "POST", "/clients/chief/secret", ""},
 		{"Document", "DELETE", "/clients/chief/old-secret", ""},
+		{"PutDocument", "DELETE", "/clients/chief/old-secret", ""},
 		{"Documents", "GET", "/issuers", ""},
 		{"Document", "GET", "/issuers/x", ""},
 		{"Document", "PUT", "/issuers/x", trusted},
