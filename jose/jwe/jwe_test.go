@@ -247,6 +247,10 @@ func TestRefusals(t *testing.T) {
 		p[i] = with
 		return strings.Join(p, ".")
 	}
+	other := "AA"
+	if part[3] == other { // one time in 256
+		other = "AQ"
+	}
 	headerOf := func(h string) string { return forge(t, h, "x") }
 	with := func(members string) string { return headerOf(plain[:len(plain)-1] + "," + members + "}") }
 	for _, c := range []struct{ name, token, want string }{
@@ -323,7 +327,7 @@ func TestRefusals(t *testing.T) {
 
 		{"another tag", replace(4, "AAAAAAAAAAAAAAAAAAAAAA"), "dec.failed"},
 		{"another vector", replace(2, "AAAAAAAAAAAAAAAA"), "dec.failed"},
-		{"another ciphertext", replace(3, "AA"), "dec.failed"},
+		{"another ciphertext", replace(3, other), "dec.failed"},
 		{"no ciphertext", replace(3, ""), "dec.failed"},
 		{"another header", encode(`{"alg":"dir","enc":"A128GCM" }`) + good[len(part[0]):], "dec.failed"},
 		{"compressed and is not", with(`"zip":"DEF"`), "dec.failed"},
