@@ -12,10 +12,11 @@ import (
 
 // headerEntry is a header that has been read and held to the policy.
 type headerEntry struct {
-	encoded string
-	head    head           // without layers
-	keys    []jwk.Verifier // of a static set; nil: ask the source
-	cached  bool
+	encoded   string
+	head      head           // without layers
+	keys      []jwk.Verifier // of a static set; nil: ask the source
+	cached    bool
+	signature int // its length in that token
 }
 
 const (

@@ -83,7 +83,7 @@ func TestReplayIsAskedLast(t *testing.T) {
 	}
 	// A selector that does not hold is a refusal too.
 	s := hs(t, func(p *Policy) { p.Replay, p.Selector = r, "sub" })
-	if _, err := s.accept(ctx, new(head), secretKey(t), []byte(good), "bob", nil); err == nil {
+	if _, err := s.accept(ctx, &Token[struct{}]{head: new(head), payload: []byte(good)}, "bob", nil); err == nil {
 		t.Error("accepted")
 	}
 	if r.calls != nil {

@@ -30,6 +30,21 @@ type Token[C any] struct {
 	words   [3]string // the room of Audience and of the first lists of Claims
 }
 
+// newToken returns an empty token and room for n bytes.
+func newToken[C any](n int) (*Token[C], []byte) {
+	if n > payloadRoom {
+		return new(Token[C]), make([]byte, 0, n)
+	}
+	t := new(struct {
+		Token[C]
+		room [payloadRoom]byte
+	})
+	return &t.Token, t.room[:0]
+}
+
+// payloadRoom is what a token with a few claims takes, which then needs one allocation.
+const payloadRoom = 264
+
 // Header returns the header: a copy.
 func (t *Token[C]) Header() Header {
 	var h Header

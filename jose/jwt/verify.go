@@ -108,7 +108,9 @@ func (v *Verifier[C]) VerifyWith(ctx context.Context, raw string, check func(t *
 	if v.tokens != nil {
 		if e := v.tokens.get(raw); e != nil && v.offered(ctx, e) {
 			// The copy keeps apart what callers can change.
-			t, err := v.accept(ctx, &e.head, e.key, slices.Clone(e.payload), e.selector, check)
+			t, room := newToken[C](len(e.payload))
+			t.Key, t.head, t.payload = e.key, &e.head, append(room, e.payload...)
+			t, err := v.accept(ctx, t, e.selector, check)
 			if t == nil && errors.Is(err, ErrExpired) {
 				v.tokens.drop(e)
 			}
@@ -145,7 +147,7 @@ func (v *Verifier[C]) VerifyWith(ctx context.Context, raw string, check func(t *
 	}
 
 	// One buffer: first for the signature, then for the payload that it vouches for.
-	buf := make([]byte, 0, max(len(payload), len(signature))/4*3+3)
+	t, buf := newToken[C](max(len(payload), len(signature))/4*3 + 3)
 	sig, err := b64url.AppendDecode(buf, signature)
 	if err != nil {
 		return nil, v.reject(signed, malformed(err))
@@ -160,7 +162,7 @@ func (v *Verifier[C]) VerifyWith(ctx context.Context, raw string, check func(t *
 	}
 
 	if !h.cached && len(encoded) <= maxCachedHeader {
-		e := &headerEntry{encoded: strings.Clone(encoded), head: h.head, cached: true}
+		e := &headerEntry{encoded: strings.Clone(encoded), head: h.head, cached: true, signature: len(signature)}
 		if v.static {
 			e.keys = candidates
 		}
@@ -170,7 +172,8 @@ func (v *Verifier[C]) VerifyWith(ctx context.Context, raw string, check func(t *
 	if layers != nil {
 		outermost = &head{h.head.header, layers}
 	}
-	t, err := v.accept(ctx, outermost, key, claims, selector, check)
+	t.Key, t.head, t.payload = key, outermost, claims
+	t, err = v.accept(ctx, t, selector, check)
 	// Anyone can encrypt a signed token anew, under a header of any size.
 	wide := slices.ContainsFunc(layers, func(l layer) bool { return len(l.encoded) > maxCachedHeader })
 	if t != nil && v.tokens != nil && len(raw) <= maxCachedToken && !wide {
@@ -189,9 +192,13 @@ func (v *Verifier[C]) open(raw string) (h *headerEntry, encoded, payload, signat
 		n := len(h.encoded)
 		// The alphabet of the other two parts is left to their decoder or, where the signature
 		// or the source fails first, to v.reject. Nobody outside can tell: a source that is
-		// asked is asked about a header of a token that has verified.
-		if i := strings.IndexByte(raw[n+1:], '.'); i >= 0 {
-			return h, raw[:n], raw[n+1 : n+1+i], raw[n+1+i+1:], nil
+		// asked is asked about a header of a token that has verified. Its signature was as long as this one most likely is.
+		i := len(raw) - h.signature - 1
+		if i <= n || raw[i] != '.' {
+			i = n + 1 + strings.IndexByte(raw[n+1:], '.')
+		}
+		if i > n {
+			return h, raw[:n], raw[n+1 : i], raw[i+1:], nil
 		}
 	}
 	encoded, payload, signature, err = compact.Split(raw, v.policy.MaxSize)
@@ -352,17 +359,17 @@ func (v *Verifier[C]) offered(ctx context.Context, e *tokenEntry) bool {
 	return true
 }
 
-// accept reads the claims of a token whose signature has verified, and holds them to the policy.
-func (v *Verifier[C]) accept(ctx context.Context, h *head, key jwk.Verifier, payload []byte, selector string, check func(*Token[C], time.Time) []*ClaimError) (*Token[C], error) {
-	t := &Token[C]{Key: key, head: h, payload: payload, limits: &v.limits}
+// accept reads the claims of t, whose signature has verified, and holds them to the policy.
+func (v *Verifier[C]) accept(ctx context.Context, t *Token[C], selector string, check func(*Token[C], time.Time) []*ClaimError) (*Token[C], error) {
+	t.limits = &v.limits
 	now := v.policy.Clock()
-	if err := v.decoder.DecodeWith(t.words[:], payload, t, &v.limits); err != nil {
-		return nil, &RejectError{v.diagnose(payload, err, now)}
+	if err := v.decoder.DecodeWith(t.words[:], t.payload, t, &v.limits); err != nil {
+		return nil, &RejectError{v.diagnose(t.payload, err, now)}
 	}
 	if len(t.Audience) == 0 {
 		t.Audience = nil // absent, or empty
 	}
-	refusals := append(v.check(t, now), v.replicas(h.layers, &t.Registered)...)
+	refusals := append(v.check(t, now), v.replicas(t.head.layers, &t.Registered)...)
 	if check != nil {
 		refusals = adopt(refusals, check(t, now))
 	}

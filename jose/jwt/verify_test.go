@@ -385,7 +385,7 @@ func TestSelectorIsComparedAgain(t *testing.T) {
 	for _, name := range []string{"iss", "sub", "client_id"} {
 		v := hs(t, func(p *Policy) { p.Selector = name })
 		payload := []byte(with("client_id", `"c"`))
-		_, err := v.accept(ctx, new(head), secretKey(t), payload, "https://other.example", nil)
+		_, err := v.accept(ctx, &Token[struct{}]{head: new(head), payload: payload}, "https://other.example", nil)
 		want(t, err, "key.none")
 	}
 }
@@ -600,5 +600,22 @@ func TestAlgorithms(t *testing.T) {
 				want(t, err, "sig.invalid")
 			}
 		})
+	}
+}
+
+// What a verifier that has seen the header before says of a token is what one says that has not.
+func TestRecognisedHeader(t *testing.T) {
+	good := forge(plain, good)
+	for i := range len(good) + 1 {
+		for _, raw := range []string{good[:i] + "." + good[i:], good[:i] + "A" + good[i:], good[:i], good[:i] + good[min(i+1, len(good)):]} {
+			fresh, seen := hs(t, nil), hs(t, nil)
+			_, err := seen.Verify(ctx, good)
+			accept(t, err)
+			_, err = fresh.Verify(ctx, raw)
+			_, again := seen.Verify(ctx, raw)
+			if a, b := fmt.Sprint(err), fmt.Sprint(again); a != b {
+				t.Fatalf("%s: %s, and of a header that was seen before: %s", raw, a, b)
+			}
+		}
 	}
 }
