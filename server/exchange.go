@@ -207,7 +207,8 @@ func (s *Server) permit(ctx context.Context, x *exchange.Exchange) (bool, error)
 		return false, unpermitted("exchange.delegation", "the client may not act for the subjects of tokens that do not say who may")
 	case x.Actor != nil && x.Actor.ClientID != c.ID:
 		return false, unpermitted("exchange.actor", "the actor_token was issued to another client")
-	case i == nil && x.Subject.Type != exchange.JWT && x.Subject.ClientID != c.ID && !slices.Contains(x.Subject.Audience, c.ResourceServer):
+	case i == nil && x.Subject.Type != exchange.JWT && x.Subject.ClientID != c.ID &&
+		(c.ResourceServer == "" || !slices.Contains(x.Subject.Audience, c.ResourceServer)):
 		return false, unpermitted("exchange.foreign", "the subject_token was issued neither to the client nor for the API that it is")
 	}
 	return true, nil

@@ -118,12 +118,18 @@ func askTerminal(question string) ([]byte, error) {
 	if runtime.GOOS == "windows" {
 		in, out = "CONIN$", "CONOUT$"
 	}
-	r, _ := os.OpenFile(in, os.O_RDWR, 0)
+	r, err := os.OpenFile(in, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errNoTTY
+	}
 	defer r.Close()
-	w, _ := os.OpenFile(out, os.O_WRONLY, 0)
+	w, err := os.OpenFile(out, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, errNoTTY
+	}
 	defer w.Close()
 	fd := int(r.Fd())
-	state, err := term.GetState(fd) // there is none of what could not be opened
+	state, err := term.GetState(fd)
 	if err != nil {
 		return nil, errNoTTY
 	}
