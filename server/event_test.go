@@ -26,6 +26,7 @@ import (
 	"github.com/jotsuite/jot/profile/grant"
 	"github.com/jotsuite/jot/server"
 	"github.com/jotsuite/jot/server/memstore"
+	"github.com/jotsuite/jot/server/servertest"
 	"github.com/jotsuite/jot/server/store"
 )
 
@@ -402,6 +403,9 @@ func TestEventCauses(t *testing.T) {
 	a.trust(k, nil)
 	c, d, public := a.add("c", "", nil), a.add("d", "", nil), a.add("public", "none", nil)
 	free := a.add("free", "", func(c *server.Client) { c.Impersonation, c.Delegation = true, true })
+	api := func(id, resource string) *server.Client {
+		return a.add(id, "", func(c *server.Client) { c.ResourceServer, c.Impersonation = resource, true })
+	}
 	refresh := func(c *server.Client, token string, more ...string) call {
 		return call{path: "/token", header: basic(c.ID, c.Secret), form: form(append([]string{"grant_type", "refresh_token", "refresh_token", token}, more...)...)}
 	}
@@ -414,6 +418,9 @@ func TestEventCauses(t *testing.T) {
 	actor := func(c *server.Client) []string {
 		return []string{"actor_token", a.token(c, "grant_type", "client_credentials").text("access_token"), "actor_token_type", string(exchange.AccessToken)}
 	}
+	// The API that a token is for may exchange it for one of the next.
+	a.do(swap(api("api", servertest.Resource), "resource", "https://other.example")).want(t, 200, "")
+
 	reused := a.family(c, k)
 	a.do(refresh(c, reused)).want(t, 200, "")
 	now.add(time.Hour)
@@ -446,6 +453,7 @@ func TestEventCauses(t *testing.T) {
 		"no delegation":             {swap(c, actor(c)...), "exchange.delegation"},
 		"another's actor":           {swap(free, actor(c)...), "exchange.actor"},
 		"another's token":           {swap(free), "exchange.foreign"},
+		"another API's token":       {swap(api("elsewhere", "https://other.example")), "exchange.foreign"},
 	} {
 		said := "the refresh token is not valid: it has expired, was revoked or used, or is another client's"
 		code := oauth.InvalidGrant
